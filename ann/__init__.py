@@ -1,0 +1,43 @@
+"""Artificial networks on PyTorch, and spiking networks trained with surrogate gradients on snnTorch.
+
+Load a data set, build a model, train it and judge it::
+
+    data = ann.load("digits")
+    model = ann.build("cnn", data.shape, data.n_classes)
+    ann.fit(model, data, report="bar")
+    ann.accuracy(model, data.x_test, data.y_test)
+"""
+
+from ann.data import DATASETS, Dataset, load
+from ann.errors import AnnError, DataError, NumericalError, ValidationError
+from ann.evaluation import accuracy, evaluate, predict
+from ann.models import MODELS, SoftResetLeaky, SpikingCNN, build, build_cnn, build_mlp
+from ann.recipes import RECIPES, Recipe
+from ann.training import TrainingRecord, fit
+from ann.weights import load_metadata, load_weights, save_weights
+
+__all__ = [
+    "DATASETS",
+    "MODELS",
+    "RECIPES",
+    "AnnError",
+    "DataError",
+    "Dataset",
+    "NumericalError",
+    "Recipe",
+    "SoftResetLeaky",
+    "SpikingCNN",
+    "TrainingRecord",
+    "ValidationError",
+    "accuracy",
+    "build",
+    "build_cnn",
+    "build_mlp",
+    "evaluate",
+    "fit",
+    "load",
+    "load_metadata",
+    "load_weights",
+    "predict",
+    "save_weights",
+]

@@ -1,0 +1,9 @@
+"""Rewritings of a graph: each a pure function Graph -> Graph that leaves the output as it was.
+
+A node that keeps its name through a pass keeps its value.
+"""
+
+from bridge.passes.fold_batchnorm import fold_batchnorm
+from bridge.passes.merge_pooling import merge_pooling
+
+__all__ = ["fold_batchnorm", "merge_pooling"]

@@ -1,0 +1,65 @@
+"""Batch normalisation into the weights of the layer before it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from bridge.errors import ConversionError
+from bridge.graph import BatchNorm, Conv2d, Dense, Graph, Node, Shape
+
+
+def fold_batchnorm(graph: Graph) -> Graph:
+    """Fold every batch normalisation into the dense or convolutional layer that it reads.
+
+    scale (W x + b) + shift = (scale W) x + (scale b + shift)
+
+    The folded layer takes the name of the normalisation, whose value it has. The layer before it goes, unless others
+    read it too. A normalisation of anything else becomes a linear layer of its own: a 1x1 convolution with a group
+    for every channel of an image, a diagonal dense layer for a vector.
+
+    Parameters
+    ----------
+    graph : Graph
+        Left as it is.
+
+    Returns
+    -------
+    Graph
+        Without `BatchNorm` nodes.
+
+    Raises
+    ------
+    ConversionError
+        Where a normalised input is neither an image nor a vector.
+    """
+    nodes = dict(graph.nodes)
+    shapes = graph.shapes()
+    for name, node in graph.nodes.items():
+        if not isinstance(node, BatchNorm):
+            continue
+        (source,) = node.inputs
+        before = nodes[source]
+        if isinstance(before, (Dense, Conv2d)):
+            nodes[name] = _scaled(before, node)
+            if source != graph.output and not any(source in other.inputs for other in nodes.values()):
+                del nodes[source]
+        else:
+            nodes[name] = _alone(name, node, shapes[source])
+    return Graph(nodes, graph.output)
+
+
+def _scaled(layer: Dense | Conv2d, norm: BatchNorm) -> Node:
+    scale = norm.scale.reshape((-1,) + (1,) * (layer.weight.ndim - 1))
+    return replace(layer, weight=scale * layer.weight, bias=norm.scale * layer.bias + norm.shift)
+
+
+def _alone(name: str, norm: BatchNorm, shape: Shape) -> Node:
+    if len(shape) == 3:
+        return Conv2d(norm.inputs, norm.scale[:, None, None, None], norm.shift, groups=shape[0])
+    if len(shape) == 1:
+        return Dense(norm.inputs, np.diag(norm.scale), norm.shift)
+    raise ConversionError(
+        name,
+        f"is a BatchNorm of shape {shape}, which no layer before it can take in",
+        "Put it after a Linear or Conv2d layer, or normalise a vector or an image",
+    )

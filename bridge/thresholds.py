@@ -1,0 +1,127 @@
+"""Thresholds of converted neurons: what an activation becomes in T steps, and the threshold that loses least."""
+
+import numpy as np
+
+from bridge.errors import ValidationError
+
+_CANDIDATES = 256  # first grid of thresholds for a channel
+_REFINED = 8  # the best of them, refined
+_REFINEMENTS = 12
+_SEARCHED = 2**20  # values a channel keeps; above that a fixed pseudo-random choice of as many stands for all
+
+
+def quantise(a: np.ndarray, theta: np.ndarray | float, steps: int) -> np.ndarray:
+    """Give the activation that a neuron with this threshold says in T steps.
+
+    Q(a) = (theta / T) * clip(floor(a * T / theta + 1/2), 0, T)
+
+    It is exactly T-step integration with soft reset from v0 = theta / 2 when the input is constant in time
+    (Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural networks",
+    ICLR 2022).
+
+    Parameters
+    ----------
+    a : array, shape (samples, channels, ...)
+        Activations, in the network's own units.
+    theta : float or array, shape (channels,)
+        Thresholds, in the same units.
+    steps : int
+        T, at least 1.
+
+    Returns
+    -------
+    array, shape of `a`
+        Float64.
+
+    Raises
+    ------
+    ValidationError
+        Where `steps` is not a positive integer, or `theta` is not positive or does not fit the channels.
+    """
+    steps = _positive_steps(steps)
+    a = np.asarray(a, dtype=np.float64)
+    theta = np.asarray(theta, dtype=np.float64)
+    if not (np.isfinite(theta) & (theta > 0.0)).all():
+        raise ValidationError("theta must be positive and finite")
+    if theta.ndim:
+        if a.ndim < 2 or theta.shape != a.shape[1:2]:
+            raise ValidationError(f"theta must be a number or one a channel of a {a.shape}, not of shape {theta.shape}")
+        theta = theta.reshape((-1,) + (1,) * (a.ndim - 2))
+    return theta / steps * np.clip(np.floor(a * steps / theta + 0.5), 0, steps)
+
+
+def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:
+    """Choose the threshold of every channel that loses least in T steps on calibration data.
+
+    theta = argmin_{theta > 0} E[(Q(a) - a)^2], with Q as in `quantise`
+
+    Values are sorted once; the error of any threshold then costs T binary searches. A logarithmic grid finds the best
+    regions, and alternating minimisation (levels given q = theta / T, then q = sum(k a) / sum(k^2) given the levels
+    k, as in Lloyd, IEEE Trans. Inf. Theory 1982) descends in each. At a minimum theta is at least the mean of the
+    positive activations and q at most their maximum, which bounds the grid.
+
+    Parameters
+    ----------
+    activations : array, shape (samples, channels, ...)
+        What the activations are on calibration data; negative values count as values that no spike can say.
+    steps : int
+        T, the steps that the threshold is chosen for, at least 1.
+
+    Returns
+    -------
+    array, shape (channels,)
+        Positive, float64. A channel that is never above zero gets the largest threshold of the others (1 where there
+        is none): a neuron started at theta / 2 never fires on such data, whatever the threshold.
+
+    Raises
+    ------
+    ValidationError
+        Where `steps` is not a positive integer, or `activations` are empty, not finite or without channels.
+    """
+    steps = _positive_steps(steps)
+    activations = np.asarray(activations)
+    if activations.ndim < 2 or not activations.size:
+        raise ValidationError(f"activations must have shape (samples, channels, ...), not {activations.shape}")
+    if not np.isfinite(activations).all():
+        raise ValidationError("activations must be finite, they hold NaN or infinity")
+    thresholds = np.array([_channel(activations[:, c], steps) for c in range(activations.shape[1])])
+    active = ~np.isnan(thresholds)
+    thresholds[~active] = thresholds[active].max() if active.any() else 1.0
+    return thresholds
+
+
+def _channel(values: np.ndarray, steps: int) -> float:
+    """Choose one channel's threshold; NaN where nothing is above zero."""
+    values = values[values > 0].astype(np.float64)
+    if not values.size:
+        return np.nan
+    if values.size > _SEARCHED:
+        values = np.random.default_rng(0).choice(values, _SEARCHED)
+    values.sort()
+    largest = values[-1]
+    values /= largest  # squares of the largest or smallest floats would leave their range
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    q = np.geomspace(values.mean() / steps, 1.0, _CANDIDATES)
+    error, better = _levels(values, sums, q, steps)
+    q = better[np.argsort(error, kind="stable")[:_REFINED]]
+    for _ in range(_REFINEMENTS):
+        q = _levels(values, sums, q, steps)[1]
+    return float(q[np.argmin(_levels(values, sums, q, steps)[0])] * steps * largest)
+
+
+def _levels(values: np.ndarray, sums: np.ndarray, q: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the summed squared error less that of silence, and the best q for the same levels, for every q.
+
+    sum (a - k q)^2 = sum a^2 - 2 q sum k a + q^2 sum k^2, where a value at or above (k - 1/2) q has level k or more.
+    """
+    k = np.arange(1, steps + 1)
+    first = np.searchsorted(values, (k - 0.5) * q[:, None])
+    k_a = (sums[-1] - sums[first]).sum(axis=1)
+    k_squared = ((values.size - first) * (2 * k - 1)).sum(axis=1)
+    return q * (q * k_squared - 2.0 * k_a), k_a / k_squared
+
+
+def _positive_steps(steps: int) -> int:
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ValidationError(f"steps must be a positive integer, not {steps!r}")
+    return int(steps)

@@ -1,0 +1,48 @@
+"""Event-driven simulation of all-or-none spiking neurons.
+
+Describe a network (`Network`), run it (`Simulation`), look at what it did (`Recording`). Times are in ms, voltages in
+mV, currents in pA, capacitances in pF, rates in Hz.
+"""
+
+from snn.connectivity import Conv2d, Dense, Edges, FixedInDegree, MaxPool2d, OneToOne, Sparse, SumPool2d
+from snn.errors import (
+    BackendUnavailable,
+    FileFormatError,
+    NumericalError,
+    ResourceError,
+    SnnError,
+    ValidationError,
+)
+from snn.network import Network
+from snn.neurons import IF, LIF, DiscreteLIF
+from snn.program import Program, lower
+from snn.random import Normal, Uniform
+from snn.recording import Recording
+from snn.simulation import Simulation
+
+__all__ = [
+    "IF",
+    "LIF",
+    "BackendUnavailable",
+    "Conv2d",
+    "Dense",
+    "DiscreteLIF",
+    "Edges",
+    "FileFormatError",
+    "FixedInDegree",
+    "MaxPool2d",
+    "Network",
+    "Normal",
+    "NumericalError",
+    "OneToOne",
+    "Program",
+    "Recording",
+    "ResourceError",
+    "Simulation",
+    "SnnError",
+    "Sparse",
+    "SumPool2d",
+    "Uniform",
+    "ValidationError",
+    "lower",
+]

@@ -1,0 +1,1 @@
+"""Engines: each runs a Program. Their verbs are allocate, advance, spikes, state and restore."""

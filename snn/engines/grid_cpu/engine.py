@@ -1,0 +1,255 @@
+"""The grid engine on the CPU: memory for a batch of samples, advanced span by span."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from snn.engines.grid_cpu import kernel
+from snn.engines.grid_cpu.kernel import Memory, Span, Tables
+from snn.engines.grid_cpu.threads import run_together
+from snn.errors import NumericalError, ResourceError
+from snn.program import Group, Program
+from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
+
+_SPAN_BYTES = 256 * 2**20  # room for the spikes of one span; pages that no spike reaches are never touched
+_AMPLITUDE_BITS = 30
+_SUM_BITS = 62
+
+
+class Spikes(NamedTuple):
+    """Spikes of one node, sorted by sample, step and neuron."""
+
+    samples: np.ndarray  # int32
+    steps: np.ndarray  # int64, counted from the simulation's start
+    neurons: np.ndarray  # int32
+
+
+class GridCpu:
+    """A Program on the CPU, for a batch of independent samples.
+
+    Parameters
+    ----------
+    program : Program
+    batch : int
+        Samples: replicas of the network with input and random numbers of their own.
+    threads : int
+        Shares the work is cut into. It never changes a result.
+    seed : int
+        Seed of random input.
+    first_sample : int
+        Number of the first sample, on which its random input depends.
+
+    Raises
+    ------
+    ResourceError
+        If the arrays do not fit into memory.
+    """
+
+    def __init__(self, program: Program, batch: int, threads: int, seed: int, first_sample: int):
+        self.program, self.batch, self.threads, self.seed = program, batch, threads, seed
+        self.first_sample = first_sample
+        self.tables = Tables(
+            program.nodes,
+            program.slices,
+            program.stages,
+            program.projections,
+            program.synapses,
+            program.incoming,
+            program.noise,
+            program.currents,
+            program.probes,
+            program.quanta,
+        )
+        self.inputs: dict[str, np.ndarray] = {}
+        self.parameters = [group.parameters for group in program.groups]
+        try:
+            self._allocate()
+        except MemoryError:
+            raise ResourceError(
+                f"no memory for {batch} samples of {int(program.nodes.size.sum()):,} neurons and "
+                f"{program.slots:,} sums; choose a smaller batch"
+            ) from None
+        for name, values in program.inputs.items():
+            self.set_input(name, values)
+        self.reset(first_sample)
+
+    def _allocate(self) -> None:
+        program, nodes, slices = self.program, self.program.nodes, self.program.slices
+        size = slices.stop - slices.start
+        neurons = max(1, int(size.sum()))
+        self.history = int(program.synapses.delays.max(initial=0))
+        self.longest = int(np.clip(_SPAN_BYTES // (4 * self.batch * neurons) - self.history, 16, 4096))
+        places = size * (self.history + self.longest)
+        trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
+        every = program.probes.every
+        columns = int((program.probes.stop - program.probes.start).sum())
+        rows = self.longest // int(every.min()) + 1 if len(every) else 0
+        batch = self.batch
+        self.memory = Memory(
+            sums=np.zeros((batch, program.slots), np.int64),
+            counters=np.zeros((batch, program.sizes["counters"]), np.int64),
+            bests=np.zeros((batch, program.sizes["bests"]), np.int64),
+            ids=np.empty((batch, int(places.sum())), np.int32),
+            ends=np.zeros((batch, len(size), self.history + self.longest + 1), np.int64),
+            drives=np.zeros((batch, int(program.currents.size.sum())), np.int64),
+            rates=np.zeros((1, int(trains.sum())), np.uint64),
+            traces=np.zeros((batch, rows, columns), np.float64),
+            first_place=np.cumsum(np.concatenate([[0], places]))[:-1].astype(np.int64),
+            first_rate=np.cumsum(np.concatenate([[0], trains]))[:-1].astype(np.int64),
+        )
+        self.states = [
+            type(group.state)(*(np.repeat(column[None], batch, axis=0) for column in group.state))
+            for group in program.groups
+        ]
+
+    # ---- input and parameters
+
+    def set_input(self, name: str, values: Any) -> None:
+        """Give a stimulus other values, of shape (elements,) or (samples, elements); see `Program.inputs`."""
+        self.inputs[name] = values
+        if name in self.program.names:
+            node = self.program.names.index(name)
+            if self.program.nodes.kind[node] == POISSON_TRAINS:
+                self._set_rates(node, np.atleast_2d(values))
+            return
+        for c, source in enumerate(self.program.current_sources):
+            if source == name:
+                self._set_drive(c, np.broadcast_to(values, (self.batch, np.shape(values)[-1])))
+
+    def _set_rates(self, node: int, rates: np.ndarray) -> None:
+        if len(rates) > len(self.memory.rates):
+            self.memory = self.memory._replace(rates=np.repeat(self.memory.rates, len(rates), axis=0))
+        first = self.memory.first_rate[node]
+        thresholds = np.rint(rates * self.program.dt / 1000.0 * 2.0**32).astype(np.uint64)
+        self.memory.rates[:, first : first + rates.shape[1]] = thresholds
+
+    def _set_drive(self, c: int, amplitudes: np.ndarray) -> None:
+        """Turn amplitudes into integers, as fine as sums of them times weights leave room for, sample by sample."""
+        currents, before = self.program.currents, None
+        on = (self.step > currents.start[c]) & (self.step <= currents.stop[c]) if hasattr(self, "step") else False
+        place = slice(int(currents.first_drive[c]), int(currents.first_drive[c] + currents.size[c]))
+        if on:
+            before = self.memory.drives[:, place].copy()
+        largest = np.abs(amplitudes).max(axis=1, initial=0.0)
+        exponent = np.frexp(largest)[1]
+        bits = min(_AMPLITUDE_BITS, _SUM_BITS - 31 - int(np.ceil(np.log2(max(2, amplitudes.shape[1])))))
+        shift = np.where(largest > 0, bits - exponent, 0).astype(np.int64)
+        integers = np.rint(np.ldexp(amplitudes, shift[:, None])).astype(np.int64)
+        kernel.drive(self.tables, self.memory, c, np.ascontiguousarray(integers), shift)
+        if on:
+            slots = slice(int(currents.slot[c]), int(currents.slot[c] + currents.size[c]))
+            self.memory.sums[:, slots] += self.memory.drives[:, place] - before
+
+    def set_parameters(self, group: int, parameters: Any) -> None:
+        """Give a group other parameters."""
+        self.parameters[group] = parameters
+
+    # ---- time
+
+    def reset(self, first_sample: int) -> None:
+        """Go back to time 0 and the initial state; inputs and parameters stay as they are set."""
+        self.step, self.first_sample = 0, first_sample
+        for array in (self.memory.sums, self.memory.counters, self.memory.bests):
+            array[:] = 0
+        self.memory.ends[:] = self.memory.first_place[None, :, None]
+        for state, group in zip(self.states, self.program.groups, strict=True):
+            for column, initial in zip(state, group.state, strict=True):
+                column[:] = initial
+
+    def advance(self, steps: int) -> int:
+        """Run at most `steps` steps; returns how many."""
+        steps = min(steps, self.longest)
+        if self.step:
+            kernel.carry(self.memory, self.last_steps, self.history)
+        span = Span(self.step, steps, self.history, self.seed, self.first_sample)
+        self._give_trains(span)
+        groups = tuple(
+            Group(parameters, state, group.arrivals)
+            for parameters, state, group in zip(self.parameters, self.states, self.program.groups, strict=True)
+        )
+        memory = self.memory
+
+        def work(share, counter):
+            kernel.run(self.tables, groups, memory, span, counter, share, self.threads)
+
+        run_together(work, self.threads)
+        self.last_steps = steps
+        self.step += steps
+        self._check_finite()
+        return steps
+
+    def _give_trains(self, span: Span) -> None:
+        """List given spikes as if their neurons had fired."""
+        for node in np.flatnonzero(self.program.nodes.kind == SPIKE_TRAINS):
+            given, s = self.inputs[self.program.names[node]], self.program.nodes.first_slice[node]
+            rows = np.arange(span.first + 1, span.first + span.steps + 1)
+            for sample in range(self.batch):
+                spikes = given[sample] if isinstance(given, list) else given
+                begin, end = np.searchsorted(spikes[:, 0], [span.first, span.first + span.steps], side="right")
+                place = self.memory.ends[sample, s, self.history]
+                self.memory.ids[sample, place : place + end - begin] = spikes[begin:end, 1]
+                ends = place + np.searchsorted(spikes[begin:end, 0], rows, side="right")
+                self.memory.ends[sample, s, self.history + 1 : self.history + 1 + span.steps] = ends
+
+    def _check_finite(self) -> None:
+        for i, name in enumerate(self.program.names):
+            if self.program.nodes.kind[i] != NEURONS:
+                continue
+            v = self.voltages(name)
+            if not np.isfinite(v).all():
+                sample, neuron = (int(j) for j in np.argwhere(~np.isfinite(v))[0])
+                raise NumericalError(
+                    f"population {name!r}: v of neuron {neuron} (sample {sample}) is {v[sample, neuron]} "
+                    f"by t = {self.step * self.program.dt:g} ms; its input or parameters are too large"
+                )
+
+    # ---- what came of it
+
+    def voltages(self, name: str) -> np.ndarray:
+        """Return v of a population now, (samples, neurons)."""
+        return self.variable(name, "v")
+
+    def variable(self, name: str, variable: str) -> np.ndarray:
+        """Return a state variable of a population now, (samples, neurons)."""
+        nodes = self.program.nodes
+        node = self.program.names.index(name)
+        first = nodes.offset[node]
+        return getattr(self.states[nodes.group[node]], variable)[:, first : first + nodes.size[node]]
+
+    def spikes(self, name: str) -> Spikes:
+        """Return the spikes of a node in the last span."""
+        node = self.program.names.index(name)
+        slices = np.arange(self.program.nodes.first_slice[node], self.program.nodes.first_slice[node + 1])
+        rows = self.memory.ends[:, slices, self.history], self.memory.ends[:, slices, self.history + self.last_steps]
+        count = int((rows[1] - rows[0]).sum())
+        found = Spikes(np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.int32))
+        kernel.collect(self.memory, slices, self.history, self.last_steps, *found)
+        found.steps[:] += self.step - self.last_steps + 1
+        return found
+
+    def traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return for each probe the steps recorded in the last span and the values, (samples, steps, neurons)."""
+        probes, first, found = self.program.probes, self.step - self.last_steps, []
+        for p in range(len(probes.node)):
+            every = int(probes.every[p])
+            begin, end = first // every, self.step // every
+            columns = slice(int(probes.first[p]), int(probes.first[p] + probes.stop[p] - probes.start[p]))
+            values = self.memory.traces[:, : end - begin, columns].copy()
+            found.append((np.arange(begin + 1, end + 1) * every, values))
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of everything that changes in time, for `restore`."""
+        memory = {name: array.copy() for name, array in self.memory._asdict().items() if name != "traces"}
+        states = [[column.copy() for column in state] for state in self.states]
+        return {"step": self.step, "last_steps": getattr(self, "last_steps", 0), "memory": memory, "states": states}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to what `state` returned."""
+        self.step, self.last_steps = state["step"], state["last_steps"]
+        self.memory = self.memory._replace(**{name: array.copy() for name, array in state["memory"].items()})
+        for mine, given in zip(self.states, state["states"], strict=True):
+            for column, values in zip(mine, given, strict=True):
+                column[:] = values

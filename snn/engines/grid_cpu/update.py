@@ -1,0 +1,142 @@
+"""The update of neurons: a straight loop around the model's `step`."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, overload
+
+from snn.jit import compiled, load, store
+from snn.neurons import step
+
+_STRIP = 256  # neurons between two looks at whether any has spiked
+
+
+@intrinsic
+def _gather(typing_context, prototype, sums, first, stride, quanta, port):
+    def generate(context, builder, signature, arguments):
+        sums_type, quanta_type = signature.args[1], signature.args[4]
+        _, sums, first, stride, quanta, port = arguments
+        data = context.make_array(sums_type)(context, builder, sums).data
+        units = context.make_array(quanta_type)(context, builder, quanta).data
+        items = []
+        for i in range(len(prototype)):
+            place = builder.add(first, builder.mul(stride, ir.Constant(ir.IntType(64), i)))
+            total = builder.sitofp(builder.load(builder.gep(data, [place])), ir.DoubleType())
+            unit = builder.load(builder.gep(units, [builder.add(port, ir.Constant(ir.IntType(64), i))]))
+            items.append(builder.fmul(total, unit))
+        return context.make_tuple(builder, signature.return_type, items)
+
+    return prototype(prototype, sums, types.intp, types.intp, quanta, types.intp), generate
+
+
+def gather(prototype, sums, first, stride, quanta, port):
+    """Return what arrived at one neuron: for port i, ``sums[first + i stride] * quanta[port + i]``, which is exact."""
+    return type(prototype)(*(float(sums[first + i * stride]) * quanta[port + i] for i in range(len(prototype))))
+
+
+@overload(gather)
+def _gather_compiled(prototype, sums, first, stride, quanta, port):
+    return lambda prototype, sums, first, stride, quanta, port: _gather(prototype, sums, first, stride, quanta, port)
+
+
+@compiled
+def update(group, sample, offset, start, stop, sums, slot, stride, ports, quanta, quantum, armed, flags, ids, place):
+    """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
+
+    Parameters
+    ----------
+    group : Group
+        Parameters and state.
+    sample, offset : int
+        Row of the state, and column of the node's first neuron.
+    sums, slot, stride, ports : ndarray of int64, int, int, int
+        Sums of one sample, first slot of the node, its size, its number of ports for events; their sums are cleared.
+    quanta, quantum : ndarray of float64, int
+        Units of the sums, and place of the node's first port.
+    armed : bool
+        Whether the node may fire in this step.
+    flags : ndarray of uint8
+        Space for a strip of neurons.
+    ids, place : ndarray of int32, int
+        Where the numbers of the neurons that spike go.
+
+    Returns
+    -------
+    int
+        One past the last place filled.
+    """
+    for low in range(start, stop, _STRIP):
+        high = min(low + _STRIP, stop)
+        spikes = 0
+        for i in range(low, high):
+            column = offset + i
+            arrivals = gather(group.arrivals, sums, slot + i, stride, quanta, quantum)
+            state, spiked = step(
+                load(group.parameters, sample, column), load(group.state, sample, column), arrivals, armed
+            )
+            store(group.state, sample, column, state)
+            flags[i - low] = spiked
+            spikes += spiked
+        if spikes:
+            for i in range(low, high):
+                if flags[i - low]:
+                    ids[place] = i
+                    place += 1
+    for port in range(ports):
+        sums[slot + port * stride + start : slot + port * stride + stop] = 0
+    return place
+
+
+def update_group(groups, g, *arguments):
+    """Call `update` on ``groups[g]``; groups are of different types, so compiled code takes them one by one."""
+    return update(groups[g], *arguments)
+
+
+@overload(update_group)
+def _update_group_compiled(groups, g, *arguments):
+    if len(groups) == 1:
+        return lambda groups, g, *arguments: update(groups[0], *arguments)
+
+    def choose(groups, g, *arguments):
+        if g == 0:
+            return update(groups[0], *arguments)
+        return update_group(groups[1:], g - 1, *arguments)
+
+    return choose
+
+
+def read(columns, i, row, column):
+    """Return one number of the i-th array of a tuple."""
+    return float(columns[i][row, column])
+
+
+@overload(read)
+def _read_compiled(columns, i, row, column):
+    if len(columns) == 1:
+        return lambda columns, i, row, column: float(columns[0][row, column])
+
+    def choose(columns, i, row, column):
+        if i == 0:
+            return float(columns[0][row, column])
+        return read(columns[1:], i - 1, row, column)
+
+    return choose
+
+
+def read_state(groups, g, i, row, column):
+    """Return one number of the i-th state variable of ``groups[g]``."""
+    return read(groups[g].state, i, row, column)
+
+
+@overload(read_state)
+def _read_state_compiled(groups, g, i, row, column):
+    if len(groups) == 1:
+        return lambda groups, g, i, row, column: read(groups[0].state, i, row, column)
+
+    def choose(groups, g, i, row, column):
+        if g == 0:
+            return read(groups[0].state, i, row, column)
+        return read_state(groups[1:], g - 1, i, row, column)
+
+    return choose

@@ -1,0 +1,151 @@
+"""Compilation: the one decorator for compiled functions, and structs whose fields are arrays.
+
+A model's parameters, state and input are NamedTuples of numbers. An engine holds the same NamedTuple with an array in
+each field (or a plain number where all neurons share it); `load` and `store` go from one to the other, so that the
+mathematics of a neuron never sees an index.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload
+
+_warned = False
+
+
+def _newest_source() -> tuple[float, int]:
+    """Return the newest modification time and the total size of this package's sources."""
+    stats = [path.stat() for path in Path(__file__).parent.rglob("*.py")]
+    return max(stat.st_mtime for stat in stats), sum(stat.st_size for stat in stats)
+
+
+_STAMP = _newest_source()
+
+
+def compiled(function: Callable | None = None, **options: Any) -> Any:
+    """Compile a function with Numba and keep the machine code in Numba's on-disk cache.
+
+    A cached kernel is dropped when any source file of this package changes, since Numba itself watches only the file
+    a function stands in, not those it calls. Where no cache can be written the function is compiled in every process
+    and one warning says so.
+
+    Parameters
+    ----------
+    function : callable
+        What to compile; the decorator may also be called with Numba's options first, such as ``parallel=True``.
+    """
+    if function is None:
+        return lambda inner: compiled(inner, **options)
+    options = {"nogil": True, "error_model": "numpy", **options}
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:  # Numba found no folder it may write to
+        _warn_uncached(str(error))
+        return numba.njit(**options)(function)
+    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = _STAMP
+    return dispatcher
+
+
+def _warn_uncached(reason: str) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"compiled kernels cannot be cached and are compiled anew in every process ({reason}); "
+            "set NUMBA_CACHE_DIR to a folder that can be written to",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def _item_pointer(context, builder, array_type, value, row, column):
+    """Return the address of item (row, column) of a C-contiguous array of one or two dimensions."""
+    array = context.make_array(array_type)(context, builder, value)
+    if array_type.ndim == 1:
+        return builder.gep(array.data, [column])
+    columns = cgutils.unpack_tuple(builder, array.shape)[1]
+    return builder.gep(array.data, [builder.add(builder.mul(row, columns), column)])
+
+
+@intrinsic
+def _load(typing_context, struct, row, column):
+    scalars = [field.dtype if isinstance(field, types.Array) else field for field in struct]
+    result = types.NamedTuple(scalars, struct.instance_class)
+    if len(set(scalars)) == 1:
+        result = types.NamedUniTuple(scalars[0], len(scalars), struct.instance_class)
+
+    def generate(context, builder, signature, arguments):
+        value, row, column = arguments
+        items = []
+        for position, field in enumerate(struct):
+            item = builder.extract_value(value, position)
+            if isinstance(field, types.Array):
+                item = context.unpack_value(
+                    builder, field.dtype, _item_pointer(context, builder, field, item, row, column)
+                )
+            items.append(item)
+        return context.make_tuple(builder, signature.return_type, items)
+
+    return result(struct, types.intp, types.intp), generate
+
+
+@intrinsic
+def _store(typing_context, struct, row, column, item):
+    def generate(context, builder, signature, arguments):
+        value, row, column, values = arguments
+        for position, field in enumerate(struct):
+            array = builder.extract_value(value, position)
+            new = builder.extract_value(values, position)
+            new = context.cast(builder, new, item[position], field.dtype)
+            context.pack_value(builder, field.dtype, new, _item_pointer(context, builder, field, array, row, column))
+        return context.get_dummy_value()
+
+    return types.void(struct, types.intp, types.intp, item), generate
+
+
+def load(struct, row, column):
+    """Read the numbers of one element out of a struct of arrays.
+
+    Parameters
+    ----------
+    struct : NamedTuple
+        Each field a number, which all elements share, an array (columns,), or an array (rows, columns).
+    row, column : int
+        Which element.
+
+    Returns
+    -------
+    NamedTuple
+        Of the same class, a number in each field.
+    """
+    return type(struct)(
+        *(
+            field if np.ndim(field) == 0 else field[column] if np.ndim(field) == 1 else field[row, column]
+            for field in struct
+        )
+    )
+
+
+@overload(load)
+def _load_compiled(struct, row, column):
+    return lambda struct, row, column: _load(struct, row, column)
+
+
+def store(struct, row, column, item):
+    """Write the numbers of one element, a NamedTuple as `load` returns it, into a struct whose fields are all arrays."""
+    for field, value in zip(struct, item, strict=True):
+        field[row, column] = value
+
+
+@overload(store)
+def _store_compiled(struct, row, column, item):
+    return lambda struct, row, column, item: _store(struct, row, column, item)

@@ -1,0 +1,93 @@
+"""What every neuron model provides.
+
+A model is a frozen dataclass of the parameters a user gives. Its mathematics is one compiled function
+
+    step(parameters, state, arrivals, armed) -> (state, spiked)
+
+over NamedTuples of numbers, for one neuron and one step of the grid:
+
+- ``parameters``: what `Model.lower` computed from the user's parameters and dt, once, on the host;
+- ``state``: the neuron's variables, the first of them ``v``;
+- ``arrivals``: one field a port, the input that arrives at the end of the step; the last field, ``current``, is the
+  current that flows during the step;
+- ``armed``: whether the neuron may fire in this step (see ``active`` of `snn.Network.population`).
+
+`step_of` finds the function by the class of the parameters, in compiled code as in plain Python, so an engine is
+written once for all models. This folder is the only place with neuron mathematics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from snn.jit import compiled
+
+_STEPS: dict[type, Callable] = {}
+
+
+def step_of(parameters: type) -> Callable[[Callable], Callable]:
+    """Register the decorated function as the step of models whose lowered parameters have this class."""
+
+    def register(function: Callable) -> Callable:
+        _STEPS[parameters] = compiled(function)
+        return _STEPS[parameters]
+
+    return register
+
+
+def step(parameters, state, arrivals, armed):
+    """Advance one neuron by one step; returns its new state and whether it spiked."""
+    return _STEPS[type(parameters)](parameters, state, arrivals, armed)
+
+
+@overload(step)
+def _step_compiled(parameters, state, arrivals, armed):
+    function = _STEPS[parameters.instance_class]  # pyright: ignore[reportAttributeAccessIssue]
+    return lambda parameters, state, arrivals, armed: function(parameters, state, arrivals, armed)
+
+
+class Lowered(NamedTuple):
+    """A model made ready for one step length.
+
+    Attributes
+    ----------
+    parameters : NamedTuple
+        Numbers, or arrays with an element a neuron.
+    state : NamedTuple
+        Initial value of each state variable, numbers or arrays likewise.
+    arrivals : type
+        The NamedTuple class of the model's input: a field a port.
+    """
+
+    parameters: Any
+    state: Any
+    arrivals: type
+
+
+Values = dict[str, float | np.ndarray]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Base of all neuron models; see the module's text for what one provides."""
+
+    def port(self, weight_is_negative: bool) -> str:
+        """Return the name of the port that a spike of this sign arrives at."""
+        raise TypeError(f"{type(self).__name__} does not say where spikes arrive")
+
+    def lower(self, values: Values, dt: float) -> Lowered:
+        """Compute what `step` needs from the user's parameters.
+
+        Parameters
+        ----------
+        values : dict of str to float or ndarray (n,)
+            The model's fields, with distributions already drawn.
+        dt : float
+            Step in ms.
+        """
+        raise TypeError(f"{type(self).__name__} cannot run on the grid engine")

@@ -1,0 +1,88 @@
+"""Lowering of neurons: parameters drawn, models made ready, populations of one model put together."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, NamedTuple, get_type_hints
+
+import numpy as np
+
+from snn.errors import ValidationError
+from snn.network import Population
+from snn.neurons.model import Lowered, Values
+from snn.random import Distribution
+
+
+class Group(NamedTuple):
+    """Neurons of one model, of one or several populations, one after the other.
+
+    Attributes
+    ----------
+    parameters : NamedTuple
+        Numbers where all neurons share them, else arrays (neurons,) or (samples, neurons).
+    state : NamedTuple
+        Arrays (neurons,) in a Program, (samples, neurons) in an engine.
+    arrivals : NamedTuple
+        The model's input, zeros: only its class counts.
+    """
+
+    parameters: Any
+    state: Any
+    arrivals: Any
+
+
+def draw(population: Population, seed: int, first_stream: int) -> Values:
+    """Return the model's parameters with distributions drawn: field i from stream first_stream + i."""
+    values: Values = {}
+    for i, field in enumerate(fields(population.model)):
+        value = getattr(population.model, field.name)
+        if isinstance(value, Distribution):
+            value = value.sample(population.size, seed, first_stream + i)
+        if not isinstance(value, str):
+            values[field.name] = np.asarray(value, np.float64) if isinstance(value, list | tuple) else value
+    return values
+
+
+def initial_state(population: Population, lowered: Lowered, seed: int, first_stream: int) -> Any:
+    """Return the state that the population starts from: the model's, where the user has not said otherwise."""
+    unknown = set(population.initial) - set(lowered.state._fields)
+    if unknown:
+        raise ValidationError(
+            f"population {population.name!r}",
+            "initial",
+            sorted(unknown)[0],
+            f"one of {', '.join(lowered.state._fields)}",
+        )
+    columns, hints = [], get_type_hints(type(lowered.state))
+    for i, (name, value) in enumerate(lowered.state._asdict().items()):
+        value = population.initial.get(name, value)
+        if isinstance(value, Distribution):
+            value = value.sample(population.size, seed, first_stream + i)
+        kind = np.int32 if hints[name] is int else np.float64
+        columns.append(np.broadcast_to(value, population.size).astype(kind))
+    return type(lowered.state)(*columns)
+
+
+def pack(parts: list[Any], sizes: list[int]) -> Any:
+    """Put the lowered parameters of several populations together.
+
+    A field that has one value throughout stays a number; the compiled step is then the faster for it.
+    """
+    packed, hints = [], get_type_hints(type(parts[0]))
+    for name, values in zip(parts[0]._fields, zip(*parts, strict=True), strict=True):
+        arrays = [np.asarray(value, hints[name]) for value in values]
+        distinct = {array.tobytes() for array in arrays}
+        if len(distinct) == 1 and arrays[0].ndim == 0:
+            packed.append(arrays[0].item())
+            continue
+        lead = max((array.shape[:-1] for array in arrays), key=len)
+        pieces = [np.broadcast_to(array, (*lead, size)) for array, size in zip(arrays, sizes, strict=True)]
+        packed.append(np.ascontiguousarray(np.concatenate(pieces, axis=-1)))
+    return type(parts[0])(*packed)
+
+
+def group(lowered: list[Lowered], states: list[Any], sizes: list[int]) -> Group:
+    """Put populations of one model together."""
+    state = type(states[0])(*(np.concatenate(columns) for columns in zip(*states, strict=True)))
+    arrivals = lowered[0].arrivals
+    return Group(pack([one.parameters for one in lowered], sizes), state, arrivals(*([0.0] * len(arrivals._fields))))

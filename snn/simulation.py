@@ -1,0 +1,278 @@
+"""A network running: `Simulation` lowers it, advances an engine, and gathers what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from snn import checks
+from snn.engines.grid_cpu import GridCpu
+from snn.errors import BackendUnavailable, ValidationError
+from snn.network import Network, Population, Source
+from snn.program import draw, lower, lower_model, pack, stimulus_input
+from snn.recording import Recording, SpikeRecord, Trace, join
+from snn.stimuli import Poisson, SpikeTrains
+
+Report = Literal["bar"] | Callable[[float, float], None] | None
+
+
+class Simulation:
+    """A network with its state, at a time.
+
+    Parameters
+    ----------
+    network : Network
+    dt : float
+        Step in ms.
+    engine : {"grid"}
+        The fixed-step engine.
+    device : {"cpu"}
+        Where it runs.
+    threads : int
+        On how many threads; it never changes a result.
+    batch : int
+        Samples: independent replicas of the network that differ in input, random numbers and, where `set` says so,
+        parameters.
+    first_sample : int
+        Number of the first sample. Sample i of a batch that starts at 100 sees the same random numbers as sample
+        100 + i of one that starts at 0, so that a batch may be split.
+    seed : int, optional
+        Seed of random input; the network's by default.
+
+    Raises
+    ------
+    ValidationError
+        If an argument or the network does not fit the step.
+    ResourceError
+        If the memory does not suffice.
+
+    Examples
+    --------
+    >>> import snn
+    >>> net = snn.Network(seed=1)
+    >>> cell = net.population("cell", 1, snn.LIF(i_e=400.0))
+    >>> recording = snn.Simulation(net, dt=0.1).run(100.0)
+    >>> len(recording.spikes["cell"]) > 0
+    True
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        dt: float = 0.1,
+        engine: str = "grid",
+        device: str = "cpu",
+        threads: int = 1,
+        batch: int = 1,
+        first_sample: int = 0,
+        seed: int | None = None,
+    ):
+        if not isinstance(network, Network):
+            raise ValidationError("Simulation", "network", network, "a snn.Network")
+        if engine != "grid":
+            raise BackendUnavailable(f"engine = {engine!r} is not available; engine='grid' is")
+        if device != "cpu":
+            raise BackendUnavailable(f"device = {device!r} is not available; device='cpu' is")
+        threads = checks.integer("Simulation", "threads", threads, minimum=1)
+        self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
+        first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
+        seed = network.seed if seed is None else checks.seed("Simulation", seed)
+        self.network = network
+        self.program = lower(network, dt)
+        self.dt = self.program.dt
+        self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
+        self._values: dict[str, dict[str, Any]] = {}
+        self._parts: list[Recording] = []
+
+    @property
+    def time(self) -> float:
+        """Time simulated so far in ms."""
+        return self._engine.step * self.dt
+
+    @property
+    def recording(self) -> Recording:
+        """Everything recorded since the start or the last `reset`; also what an interrupted run had reached."""
+        return join(self._parts) if self._parts else self._record(0, 0)
+
+    def run(self, duration: float, report: Report = None) -> Recording:
+        """Go on for `duration` ms.
+
+        Parameters
+        ----------
+        duration : float
+            In ms, a multiple of dt.
+        report : "bar" or callable, optional
+            Show a progress bar, or call ``report(done, duration)`` with both in ms now and then.
+
+        Returns
+        -------
+        Recording
+            Of this stretch; `recording` has all of it.
+
+        Raises
+        ------
+        ValidationError
+            If the duration is negative or not a multiple of dt.
+        NumericalError
+            If a neuron's state is not finite any more; what was recorded before is in `recording`.
+        """
+        duration = checks.number("run", "duration", duration, minimum=0.0)
+        steps, first = int(checks.steps("run", "duration", duration, self.dt)), self._engine.step
+        begun = len(self._parts)
+        advance, finish = _progress(report, duration)
+        try:
+            while self._engine.step < first + steps:
+                before = self._engine.step
+                done = self._engine.advance(first + steps - before)
+                self._parts.append(self._record(before, done))
+                advance((self._engine.step - first) * self.dt)
+        finally:
+            finish()
+        return join(self._parts[begun:]) if len(self._parts) > begun else self._record(first, 0)
+
+    def set(self, target: Population | Source, **values: ArrayLike) -> None:
+        """Change parameters of a population or the input of a stimulus from now on.
+
+        Parameters
+        ----------
+        target : Population or Source
+        **values : float or array
+            For a population its model's parameters: a number, an array (n,), or (batch, n). For a stimulus its
+            ``rate`` (Hz), ``amplitude`` (pA), likewise, or ``trains``: a list of arrays of times in ms, or one such
+            list for every sample.
+
+        Raises
+        ------
+        ValidationError
+            If there is no such parameter or a value is refused; nothing is changed then.
+        """
+        if isinstance(target, Source):
+            self._set_source(target, values)
+        else:
+            self._set_population(target, values)
+
+    def state(self, population: Population, variable: str = "v") -> np.ndarray:
+        """Return a copy of a state variable now, (batch, n)."""
+        self._own(population, self.network.populations, "state")
+        node = self.program.names.index(population.name)
+        names = self.program.groups[self.program.nodes.group[node]].state._fields
+        if variable not in names:
+            raise ValidationError("state", "variable", variable, f"one of {', '.join(names)}")
+        return self._engine.variable(population.name, variable).copy()
+
+    def reset(self, first_sample: int = 0) -> None:
+        """Go back to time 0, the initial state and an empty recording; what `set` has changed stays."""
+        self._engine.reset(checks.integer("reset", "first_sample", first_sample, minimum=0))
+        self._parts = []
+
+    def _record(self, first: int, steps: int) -> Recording:
+        start, stop = first * self.dt, (first + steps) * self.dt
+        shapes = {name: (self.network.populations | self.network.sources)[name].shape for name in self.program.names}
+        empty = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32)
+        spikes = {
+            name: SpikeRecord(*(self._engine.spikes(name) if steps else empty), shape, self.batch, self.dt, start, stop)
+            for name, shape in shapes.items()
+        }
+        if steps:
+            traced = self._engine.traces()
+        else:
+            widths = [probe.view.stop - probe.view.start for probe in self.network.probes]
+            traced = [(np.zeros(0, np.int64), np.zeros((self.batch, 0, width))) for width in widths]
+        traces = tuple(
+            Trace(probe.view.population.name, probe.variable, probe.view.start, at * self.dt, values)
+            for probe, (at, values) in zip(self.network.probes, traced, strict=True)
+        )
+        return Recording(spikes, traces, self.program.fan_out, self.dt, start, stop, self.batch)
+
+    def _own(self, target: object, known: dict[str, Any], owner: str) -> None:
+        if known.get(getattr(target, "name", "")) is not target:
+            raise ValidationError(owner, "target", target, f"one of this network's: {', '.join(known) or 'none'}")
+
+    def _set_source(self, source: Source, values: dict[str, Any]) -> None:
+        self._own(source, self.network.sources, "set")
+        owner = f"set {source.name!r}"
+        if source.shape is None:
+            raise ValidationError(owner, "target", source.name, "a stimulus with a shape")
+        name = {Poisson: "rate", SpikeTrains: "trains"}.get(type(source.stimulus), "amplitude")
+        if set(values) != {name}:
+            raise ValidationError(owner, "values", sorted(values), f"{name}=...")
+        if name == "trains":
+            self._engine.set_input(source.name, self._trains(owner, source, values[name]))
+            return
+        array = checks.array(owner, name, values[name])
+        array = array.reshape(array.shape[0], -1) if array.shape[1:] == source.shape else array
+        array = array.ravel() if array.shape == source.shape else array
+        if array.shape not in ((source.size,), (self.batch, source.size)):
+            expected = f"shape {source.shape} or {(self.batch, *source.shape)}"
+            raise ValidationError(owner, name, f"array of shape {np.shape(values[name])}", expected)
+        if name == "rate":
+            if array.min() < 0 or array.max() * self.dt > 1000.0 * (1 + 1e-12):
+                wrong = float(array.min() if array.min() < 0 else array.max())
+                raise ValidationError(owner, name, wrong, f"rates from 0 to {1000.0 / self.dt:g} Hz, a spike a step")
+        self._engine.set_input(source.name, array)
+
+    def _trains(self, owner: str, source: Source, trains: Any) -> Any:
+        def lowered(one):
+            stimulus = SpikeTrains(one)
+            if stimulus.shape != source.shape:
+                raise ValidationError(owner, "trains", f"{len(one)} trains", f"{source.size}")
+            return stimulus_input(Source(source.name, stimulus), self.dt)
+
+        by_sample = len(trains) == self.batch and all(
+            isinstance(one, list | tuple) and all(np.ndim(train) == 1 for train in one) for one in trains
+        )
+        return [lowered(one) for one in trains] if by_sample else lowered(trains)
+
+    def _set_population(self, population: Population, values: dict[str, Any]) -> None:
+        self._own(population, self.network.populations, "set")
+        owner, node = f"set {population.name!r}", self.program.names.index(population.name)
+        known = {field.name for field in fields(population.model)}
+        changed = dict(self._of(population))
+        for name, value in values.items():
+            if name not in known or isinstance(getattr(population.model, name), str):
+                raise ValidationError(owner, "parameter", name, f"one of {', '.join(sorted(known))}")
+            array = checks.array(owner, name, value)
+            if array.shape not in ((), (population.size,), (self.batch, population.size)):
+                expected = f"a number, shape ({population.size},) or ({self.batch}, {population.size})"
+                raise ValidationError(owner, name, f"array of shape {array.shape}", expected)
+            changed[name] = float(array) if array.ndim == 0 else array
+        numbers = {name: value for name, value in changed.items() if value is None or np.ndim(value) == 0}
+        type(population.model)(
+            **{
+                field.name: numbers.get(field.name, getattr(population.model, field.name))
+                for field in fields(population.model)
+            }
+        )
+        group = int(self.program.nodes.group[node])
+        members = [p for p in self.network.populations.values() if self._group(p) == group]
+        parts = [lower_model(p, changed if p is population else self._of(p), self.dt).parameters for p in members]
+        self._engine.set_parameters(group, pack(parts, [p.size for p in members]))
+        self._values[population.name] = changed
+
+    def _group(self, population: Population) -> int:
+        return int(self.program.nodes.group[self.program.names.index(population.name)])
+
+    def _of(self, population: Population) -> dict[str, Any]:
+        """Return the population's parameters as they are now."""
+        if population.name not in self._values:
+            self._values[population.name] = draw(population, self.network.seed, self.program.streams[population.name])
+        return self._values[population.name]
+
+
+def _progress(report: Report, duration: float) -> tuple[Callable[[float], None], Callable[[], None]]:
+    """Return what to call with the ms done, and at the end."""
+    if report is None:
+        return (lambda done: None), (lambda: None)
+    if callable(report):
+        return (lambda done: report(done, duration)), (lambda: None)
+    if report != "bar":
+        raise ValidationError("run", "report", report, '"bar", a function of (done, duration), or None')
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=round(duration, 6), unit="ms", desc="simulating", leave=False)
+    return (lambda done: bar.update(round(done - bar.n, 6)) and None), bar.close

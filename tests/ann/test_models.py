@@ -1,0 +1,146 @@
+import copy
+import gc
+import weakref
+
+import pytest
+import snntorch
+import torch
+from torch import fx, nn
+
+import ann
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
+@pytest.mark.parametrize("name", sorted(ann.MODELS))
+def test_every_model_scores_every_class(name, shape):
+    model = ann.build(name, shape, 7)
+    assert model(torch.rand(2, *shape)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", sorted(ann.MODELS))
+def test_build_depends_on_the_seed_and_on_nothing_else(name):
+    torch.manual_seed(5)
+    first = ann.build(name, (1, 8, 8), 10, seed=3).state_dict()
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    assert after == torch.rand(1), "the global random state moved"
+    second, other = (ann.build(name, (1, 8, 8), 10, seed=seed).state_dict() for seed in (3, 4))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_cnn_cuts_nothing_off_when_pooling(side):
+    sides = []
+    for layer in (model := ann.build_cnn((1, side, side), 10)):
+        if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
+            layer.register_forward_hook(lambda _, inputs, __: sides.extend(inputs[0].shape[2:]))
+    model(torch.rand(1, 1, side, side))
+    assert len(sides) == 4
+    assert all(size % 2 == 0 for size in sides)
+
+
+def test_cnn_has_the_pooling_and_dropout_asked_for():
+    model = ann.build_cnn((1, 8, 8), 10, pooling=("max", "avg"), dropout=0.5)
+    kinds = [type(layer) for layer in model]
+    assert kinds.index(nn.MaxPool2d) < kinds.index(nn.AvgPool2d) < kinds.index(nn.Dropout)
+    assert nn.Dropout not in [type(layer) for layer in ann.build_cnn((1, 8, 8), 10)]
+
+
+def test_cnn_can_be_traced():
+    model = ann.build_cnn((1, 8, 8), 10).eval()
+    x = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(fx.symbolic_trace(model)(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("rnn", {}, "name = 'rnn'.*mlp, cnn, spiking_cnn"),
+        ("mlp", {"hidden": (0,)}, "hidden = 0"),
+        ("cnn", {"pooling": ("max", "sum")}, "pooling.*'max' or 'avg'"),
+        ("cnn", {"pooling": ("max",)}, "pooling.*2 blocks"),
+        ("cnn", {"channels": ()}, "channels"),
+        ("cnn", {"channels": (8, -1)}, "channels = -1"),
+        ("cnn", {"channels": (4,) * 4, "pooling": ("avg",) * 4}, "shape.*larger images"),
+        ("cnn", {"dropout": 1.0}, "dropout = 1.0"),
+        ("cnn", {"dropout": float("nan")}, "dropout = nan"),
+        ("spiking_cnn", {"steps": 0}, "steps = 0"),
+        ("spiking_cnn", {"beta": 0.0}, "beta = 0.0"),
+        ("spiking_cnn", {"beta": 1.1}, "beta = 1.1"),
+        ("spiking_cnn", {"threshold": float("nan")}, "threshold = nan"),
+        ("spiking_cnn", {"slope": -1}, "slope = -1"),
+    ],
+)
+def test_bad_arguments_are_refused(name, options, message):
+    with pytest.raises(ann.ValidationError, match=message):
+        ann.build(name, (1, 8, 8), 10, **options)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 8, 0), (1, 8, 8.0), 8])
+def test_bad_shapes_are_refused(shape):
+    with pytest.raises(ann.ValidationError, match=r"shape"):
+        ann.build("cnn", shape, 10)
+
+
+def run(neurons, inputs):
+    return [neurons(torch.tensor([[value]])).item() for value in inputs]
+
+
+def test_neuron_fires_above_threshold_and_keeps_the_rest():
+    neurons = ann.SoftResetLeaky(beta=0.5)
+    # v: 1 (not above), 0.5 + 0.75 = 1.25 -> 0.25, 0.125 + 1 = 1.125 -> 0.125
+    assert run(neurons, [1.0, 0.75, 1.0]) == [0, 1, 1]
+    assert neurons.mem.item() == 0.125
+
+
+def test_neuron_works_off_a_strong_input():
+    assert run(ann.SoftResetLeaky(beta=1.0), [3.5, 0.0, 0.0, 0.0]) == [1, 1, 1, 0]
+    # What the class differs in from its parent, and why it is there.
+    assert run(snntorch.Leaky(1.0, init_hidden=True, reset_delay=False), [3.5, 0.0, 0.0, 0.0]) == [1, 1, 0, 0]
+
+
+def test_neuron_equals_snntorch_where_no_rest_is_above_threshold():
+    inputs = torch.rand(50, 4, 6, generator=torch.Generator().manual_seed(0)) * 0.9
+    ours, theirs = ann.SoftResetLeaky(beta=0.9), snntorch.Leaky(0.9, init_hidden=True, reset_delay=False)
+    spikes = torch.stack([ours(x) for x in inputs])
+    torch.testing.assert_close(spikes, torch.stack([theirs(x) for x in inputs]), rtol=0, atol=0)
+    assert 0.1 < spikes.mean() < 0.9
+
+
+def test_neuron_passes_the_surrogate_gradient():
+    x = torch.tensor([[0.9]], requires_grad=True)
+    ann.SoftResetLeaky(slope=10.0)(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.item() == pytest.approx(1 / (1 + 10 * 0.1) ** 2, rel=1e-5)
+
+
+def test_neurons_are_freed_with_their_network():
+    model = ann.SpikingCNN((1, 8, 8), 10)
+    neuron = weakref.ref(model.body.leaky1)
+    del model
+    gc.collect()
+    assert neuron() is None
+
+
+def test_spiking_cnn_counts_the_spikes_of_its_body():
+    model = ann.SpikingCNN((1, 8, 8), 10, steps=5).eval()
+    x = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        model.body.norm1.weight *= 5  # drive an untrained network hard enough to fire
+        model.body.norm2.weight *= 5
+        model.body.output.weight *= 5
+        model.body(x)  # a step left over by a caller must not count
+        counts = model(x)
+        spikes = torch.stack([model.body(x) for _ in range(5)])
+    assert set(spikes.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(counts, spikes.sum(0))
+
+
+def test_spiking_cnn_can_be_copied_between_training_steps():
+    model = ann.SpikingCNN((1, 8, 8), 10)
+    loss = model(torch.rand(4, 1, 8, 8)).sum()
+    x = torch.rand(2, 1, 8, 8)
+    copied = copy.deepcopy(model)
+    assert torch.equal(copied.eval()(x), model.eval()(x))
+    loss.backward()

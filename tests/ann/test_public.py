@@ -1,0 +1,27 @@
+import subprocess
+import sys
+from inspect import isclass, isfunction
+
+import ann
+
+
+def test_all_is_sorted_and_complete():
+    here = {name for name, value in vars(ann).items() if isclass(value) or isfunction(value)}
+    assert here | {"DATASETS", "MODELS", "RECIPES"} == set(ann.__all__)
+    assert len(set(ann.__all__)) == len(ann.__all__)
+
+
+def test_everything_public_has_a_docstring():
+    assert [name for name in ann.__all__ if callable(getattr(ann, name)) and not getattr(ann, name).__doc__] == []
+
+
+def test_import_brings_in_no_neighbour_and_nothing_heavy():
+    unwanted = ["snn", "bridge", "numba", "sklearn", "pandas", "matplotlib"]
+    code = f"import ann, sys; sys.exit(' '.join(m for m in {unwanted} if m in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_recipe_is_for_something_known():
+    assert {model for model, _ in ann.RECIPES} <= set(ann.MODELS)
+    assert {data for _, data in ann.RECIPES} <= set(ann.DATASETS)

@@ -1,0 +1,407 @@
+import copy
+
+import numpy as np
+import pytest
+import snntorch
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bridge import ConversionError, ValidationError, trace
+from bridge.graph import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Leaky, MaxPool2d, ReLU
+
+
+class Forward(nn.Module):
+    """A module whose forward is the given function of (self, x), with the given parts."""
+
+    def __init__(self, function, **parts):
+        super().__init__()
+        for name, part in parts.items():
+            setattr(self, name, part)
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def image(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def lively(module):
+    """Give batch normalisations statistics that are not their initial ones."""
+    generator = torch.Generator().manual_seed(1)
+    for part in module.modules():
+        if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            for tensor in (part.running_mean, part.running_var, part.weight, part.bias):
+                if tensor is not None:
+                    tensor.data.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    return module
+
+
+def assert_same(module, sample):
+    torch.manual_seed(0)
+    graph = trace(lively(module), sample)
+    with torch.no_grad():
+        expected = copy.deepcopy(module).double().eval()(sample.double()).numpy()
+    np.testing.assert_allclose(graph.run(sample.numpy()), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+    assert graph.shapes()[graph.output] == expected.shape[1:]
+    return graph
+
+
+IMAGE_LAYERS = {
+    "conv": nn.Conv2d(4, 6, 3),
+    "conv_everything": nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(2, 1), dilation=(1, 2), groups=2, bias=False),
+    "depthwise": nn.Conv2d(4, 8, 3, groups=4),
+    "conv_same": nn.Conv2d(4, 2, (3, 5), padding="same", dilation=(2, 1)),
+    "conv_valid": nn.Conv2d(4, 2, 3, padding="valid"),
+    "batchnorm": nn.BatchNorm2d(4),
+    "batchnorm_plain": nn.BatchNorm2d(4, affine=False, eps=0.1),
+    "average": nn.AvgPool2d(2),
+    "average_everything": nn.AvgPool2d((3, 2), stride=(1, 2), padding=(1, 0)),
+    "average_divisor": nn.AvgPool2d(2, divisor_override=4),
+    "average_excluding_no_padding": nn.AvgPool2d(3, count_include_pad=False),
+    "adaptive": nn.AdaptiveAvgPool2d((3, 1)),
+    "adaptive_none": nn.AdaptiveAvgPool2d((None, 1)),
+    "max": nn.MaxPool2d(2),
+    "max_everything": nn.MaxPool2d((3, 2), stride=(2, 1), padding=(1, 1)),
+    "flatten": nn.Flatten(),
+    "relu": nn.ReLU(inplace=True),
+}
+
+
+@pytest.mark.parametrize("name", IMAGE_LAYERS)
+def test_layer_of_images(name):
+    graph = assert_same(nn.Sequential(IMAGE_LAYERS[name]), image(3, 4, 9, 8))
+    assert list(graph.nodes)[1] == "0"
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(5, 3), nn.Linear(5, 3, bias=False), nn.BatchNorm1d(5), nn.ReLU()])
+def test_a_layer_alone_is_a_network(layer):
+    assert_same(layer, image(4, 5))
+
+
+def test_batchnorm1d_of_sequences():
+    assert_same(nn.Sequential(nn.BatchNorm1d(4), nn.Flatten(), nn.Linear(20, 2)), image(3, 4, 5))
+
+
+PARTS = {
+    "conv": nn.Conv2d(2, 4, 3),
+    "norm": nn.BatchNorm2d(4),
+    "relu": nn.ReLU(),
+    "fc": nn.Linear(36, 5),
+}
+
+
+def flattened(flatten):
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.norm(self.conv(x))), 2)
+        return self.fc(flatten(x))
+
+    return Forward(forward, **PARTS)
+
+
+@pytest.mark.parametrize(
+    "flatten",
+    [
+        lambda x: torch.flatten(x, 1),
+        lambda x: torch.flatten(x, start_dim=1, end_dim=3),
+        lambda x: x.flatten(1),
+        lambda x: x.flatten(start_dim=-3),
+        lambda x: x.view(x.size(0), -1),
+        lambda x: x.view(x.shape[0], -1),
+        lambda x: x.view(-1, 36),
+        lambda x: x.reshape(x.size()[0], x.size(1) * x.size(2) * x.shape[-1]),
+        lambda x: torch.reshape(x, (x.shape[0], -1)),
+        lambda x: x.contiguous().view(x.size(dim=0), 36),
+    ],
+)
+def test_every_way_to_flatten(flatten):
+    graph = assert_same(flattened(flatten), image(3, 2, 8, 8))
+    assert [type(node) for node in graph.nodes.values()][1:] == [Conv2d, BatchNorm, ReLU, MaxPool2d, Flatten, Dense]
+
+
+@pytest.mark.parametrize("relu", [F.relu, torch.relu, lambda x: x.relu(), F.relu_, lambda x: F.relu(x, inplace=True)])
+def test_every_way_to_rectify(relu):
+    graph = assert_same(Forward(lambda self, x: relu(self.fc(x)), fc=nn.Linear(4, 6)), image(8, 4))
+    assert isinstance(graph.nodes[graph.output], ReLU)
+
+
+@pytest.mark.parametrize(
+    ("pool", "kind"),
+    [
+        (lambda x: F.avg_pool2d(x, 2), AveragePool2d),
+        (lambda x: F.avg_pool2d(x, kernel_size=(3, 2), stride=1, padding=(1, 0)), AveragePool2d),
+        (lambda x: F.adaptive_avg_pool2d(x, 1), AveragePool2d),
+        (lambda x: F.adaptive_avg_pool2d(x, (4, 2)), AveragePool2d),
+        (lambda x: F.max_pool2d(x, 3, 2, 1), MaxPool2d),
+        (lambda x: torch.max_pool2d(x, 2), MaxPool2d),
+    ],
+)
+def test_functional_pools(pool, kind):
+    graph = assert_same(Forward(lambda self, x: pool(x)), image(3, 2, 8, 8))
+    assert isinstance(graph.nodes[graph.output], kind)
+
+
+def test_functional_layers_with_weights_of_the_module():
+    def forward(self, x):
+        x = F.conv2d(x, self.kernel, padding=1)
+        x = F.batch_norm(x, self.mean, self.variance)
+        return F.linear(x.flatten(1), self.weight * 2, self.bias)
+
+    weights = {
+        "kernel": nn.Parameter(image(3, 2, 3, 3)),
+        "mean": nn.Parameter(image(3)),
+        "variance": nn.Parameter(image(3).abs() + 0.1),
+        "weight": nn.Parameter(image(4, 48)),
+        "bias": nn.Parameter(image(4)),
+    }
+    assert_same(Forward(forward, **weights), image(3, 2, 4, 4))
+
+
+def test_dropout_and_identity_leave_no_node():
+    def forward(self, x):
+        return self.same(F.dropout(self.drop(self.fc(x)), 0.5, training=self.training))
+
+    module = Forward(forward, fc=nn.Linear(4, 2), drop=nn.Dropout(), same=nn.Identity())
+    assert list(assert_same(module, image(3, 4)).nodes) == ["x", "fc"]
+
+
+def test_shared_layers_get_names_of_their_own():
+    def forward(self, x):
+        return self.relu(self.fc(self.relu(self.fc(x))))
+
+    graph = assert_same(Forward(forward, fc=nn.Linear(4, 4), relu=nn.ReLU()), image(3, 4))
+    assert list(graph.nodes) == ["x", "fc", "relu", "fc_1", "relu_1"]
+
+
+def test_a_parametrised_weight_is_the_one_computed():
+    assert_same(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))), image(3, 4))
+
+
+def test_what_the_output_does_not_need_is_left_out():
+    def forward(self, x):
+        torch.sigmoid(x)
+        return self.fc(x)
+
+    assert list(assert_same(Forward(forward, fc=nn.Linear(4, 2)), image(3, 4)).nodes) == ["x", "fc"]
+
+
+def test_leaves_the_module_as_it_was():
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.ReLU(), nn.Linear(8, 2)).train()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    instances = len(snntorch.SpikingNeuron.instances)
+    trace(module, image(3, 4))
+    assert module.training
+    assert all(part.training for part in module.modules())
+    assert len(snntorch.SpikingNeuron.instances) == instances
+    for name, tensor in module.state_dict().items():
+        assert tensor.dtype == before[name].dtype
+        assert torch.equal(tensor, before[name])
+
+
+def test_accepts_arrays_and_integers():
+    graph = trace(nn.Linear(3, 2), np.ones((2, 3), dtype=np.uint8))
+    assert graph.run(np.ones((2, 3))).shape == (2, 2)
+
+
+# Spiking neurons
+
+
+def spiking(**options):
+    return nn.Sequential(nn.Linear(4, 3), snntorch.Leaky(**({"beta": 0.9, "init_hidden": True} | options)))
+
+
+def test_spiking_neuron():
+    options = {"beta": torch.tensor([0.5, 0.7, 1.5]), "threshold": 2, "reset_mechanism": "zero", "reset_delay": False}
+    graph = trace(spiking(**options), image(5, 4))
+    neuron = graph.nodes["1"]
+    assert isinstance(neuron, Leaky)
+    np.testing.assert_allclose(neuron.beta, [0.5, 0.7, 1.0], rtol=1e-6)
+    assert (neuron.threshold, neuron.reset, neuron.reset_delay) == (2.0, "zero", False)
+    with pytest.raises(ConversionError, match="1: is a spiking neuron"):
+        graph.evaluate(np.ones((2, 4)))
+
+
+def test_spiking_neuron_after_a_run():
+    module = spiking(learn_beta=True)
+    module(image(5, 4))
+    assert not module[1].mem.is_leaf
+    graph = trace(module, image(5, 4))
+    assert graph.nodes["1"].beta == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"init_hidden": False}, "init_hidden"),
+        ({"output": True}, "output=True"),
+        ({"state_quant": lambda x: x}, "state_quant"),
+        ({"graded_spikes_factor": 2.0}, "graded_spikes_factor"),
+        ({"reset_mechanism": "none"}, "reset_mechanism"),
+        ({"spike_grad": torch.sigmoid}, "spike_grad"),
+    ],
+)
+def test_refuses_spiking_options(options, says):
+    with pytest.raises(ConversionError, match=rf"1 \(Leaky\).*{says}"):
+        trace(spiking(**options), image(5, 4))
+
+
+@pytest.mark.filterwarnings("ignore:Inhibition")
+def test_refuses_inhibition():
+    with pytest.raises(ConversionError, match=r"1 \(Leaky\).*inhibition"):
+        trace(spiking(inhibition=True), image(5, 4))
+
+
+def test_refuses_other_spiking_neurons():
+    with pytest.raises(ConversionError, match=r"1 \(Synaptic\)"):
+        trace(nn.Sequential(nn.Linear(4, 3), snntorch.Synaptic(0.9, 0.8, init_hidden=True)), image(5, 4))
+
+
+def test_refuses_a_spiking_neuron_that_runs_twice():
+    def forward(self, x):
+        for _ in range(2):
+            x = self.neuron(x)
+        return x
+
+    with pytest.raises(ConversionError, match="more than once"):
+        trace(Forward(forward, neuron=snntorch.Leaky(0.9, init_hidden=True)), image(5, 4))
+
+
+def test_a_beta_that_does_not_fit_is_refused_by_name():
+    with pytest.raises(ValidationError, match=r"1 \(Leaky\): beta of shape \(2,\)"):
+        trace(spiking(beta=torch.tensor([0.5, 0.6])), image(5, 4))
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (nn.GELU(), "GELU.*no counterpart.*ReLU"),
+        (nn.ReLU6(), "ReLU6"),
+        (nn.LSTM(8, 3), "LSTM"),
+        (nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "padding_mode 'circular'"),
+        (nn.Conv2d(2, 2, 2, padding="same"), "'same' with an even kernel"),
+        (nn.BatchNorm2d(2, track_running_stats=False), "statistics of each batch"),
+        (nn.BatchNorm1d(2), "does not take inputs of shape"),
+        (nn.AvgPool2d(3, ceil_mode=True), "ceil_mode"),
+        (nn.AvgPool2d(3, padding=1, count_include_pad=False), "count_include_pad"),
+        (nn.AvgPool2d(3, divisor_override=2), "divisor_override 2"),
+        (nn.AdaptiveAvgPool2d(3), "unequal size"),
+        (nn.MaxPool2d(3, ceil_mode=True), "ceil_mode"),
+        (nn.MaxPool2d(2, dilation=2), "dilation"),
+        (nn.MaxPool2d(2, return_indices=True), "indices"),
+        (nn.Flatten(2), "flattens axes 2 to -1"),
+        (nn.Flatten(0), "flattens axes 0"),
+        (nn.Linear(8, 3), "inputs of shape"),
+    ],
+)
+def test_refuses_layers_by_name(layer, says):
+    with pytest.raises(ConversionError, match=rf"part.*{says}") as caught:
+        trace(Forward(lambda self, x: self.part(x), part=layer), image(3, 2, 8, 8))
+    assert caught.value.remedy
+    assert str(caught.value) == f"{caught.value.node}: {caught.value.reason}. {caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda self, x: torch.sigmoid(x), "sigmoid.*no counterpart"),
+        (lambda self, x: x.exp(), "exp"),
+        (lambda self, x: x + x, "add"),
+        (lambda self, x: x[:, 0], "getitem"),
+        (lambda self, x: x if x.sum() > 0 else -x, "without data"),
+        (lambda self, x: x.view(len(x), -1), "without data"),
+        (lambda self, x: F.dropout(x), "drops at inference"),
+        (lambda self, x: x.view(-1, 64), "reshapes"),
+        (lambda self, x: x.view(2, x.size(0), 64), "reshapes"),
+        (lambda self, x: x.view(x.size(0) * 2, -1), "number of samples"),
+        (lambda self, x: torch.flatten(x), "flattens axes 0"),
+        (lambda self, x: F.linear(x.flatten(1), x.flatten(1)), "computed from the input"),
+        (lambda self, x: F.batch_norm(x, None, None), "statistics of each batch"),
+        (lambda self, x: F.batch_norm(x, torch.zeros(2), torch.ones(2), training=True), "statistics of each batch"),
+        (lambda self, x: x.T, "attribute 'T'"),
+        (lambda self, x: (x, x), "not one computed tensor"),
+        (lambda self, x: 3, "not one computed tensor"),
+        (lambda self, x: x.flatten(out_dim="flat"), "not known here"),
+    ],
+)
+def test_refuses_functions_by_name(function, says):
+    with pytest.raises(ConversionError, match=says):
+        trace(Forward(function), image(3, 2, 8, 8))
+
+
+def test_refuses_a_second_input():
+    class Two(nn.Module):
+        def forward(self, x, y):
+            return F.linear(x, y)
+
+    with pytest.raises(ConversionError, match="second input"):
+        trace(Two(), image(3, 4))
+
+
+def test_an_input_with_a_default_keeps_it():
+    class Default(nn.Module):
+        def forward(self, x, size=2):
+            return F.avg_pool2d(x, size)
+
+    assert_same(Default(), image(2, 1, 4, 4))
+
+
+def test_refuses_hooks():
+    module = nn.Sequential(nn.Linear(4, 2))
+    module[0].register_forward_hook(lambda *_: None)
+    with pytest.raises(ConversionError, match=r"0 \(Linear\): has a forward hook"):
+        trace(module, image(3, 4))
+
+
+def test_an_in_place_change_is_found_by_comparing():
+    def forward(self, x):
+        y = self.fc(x)
+        F.relu_(y)
+        return self.head(y)
+
+    module = Forward(forward, fc=nn.Linear(4, 6), head=nn.Linear(6, 2))
+    with pytest.raises(ConversionError, match=r"^head: differs from the module"):
+        trace(module, image(20, 4))
+
+
+def test_a_hidden_computation_is_found_by_comparing():
+    class Hidden(nn.Linear):
+        def __call__(self, x):
+            return super().__call__(x) if isinstance(x, torch.fx.Proxy) else super().__call__(x) + 1.0
+
+    module = nn.Sequential(nn.Linear(4, 4), Hidden(4, 2), nn.ReLU())
+    with pytest.raises(ConversionError, match="differs from the module"):
+        trace(module, image(20, 4))
+
+
+@pytest.mark.parametrize(
+    ("sample", "says"),
+    [
+        (torch.ones(3, 5), r"fc \(Linear\).*needs an input of shape \(4,\), got \(5,\)"),
+        (torch.full((3, 4), torch.nan), "finite"),
+        (torch.ones(0, 4), "not empty"),
+        (torch.ones(4), "of shape"),
+        (torch.ones(3, 4, dtype=torch.complex64), "real"),
+        ([[1.0] * 4], "tensor or an array"),
+    ],
+)
+def test_refuses_bad_samples(sample, says):
+    with pytest.raises(ValidationError, match=says):
+        trace(Forward(lambda self, x: self.fc(x), fc=nn.Linear(4, 2)), sample)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_refuses_weights_that_are_not_finite(value):
+    module = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 2))
+    module[1].bias.data[0] = value
+    with pytest.raises(ValidationError, match=r"1 \(Linear\): bias must be finite"):
+        trace(module, image(3, 4))
+
+
+def test_refuses_what_is_no_module():
+    with pytest.raises(ValidationError, match="module"):
+        trace(lambda x: x, image(3, 4))
