@@ -368,7 +368,7 @@ class _Translation:
         return map_arg(argument, self.values.__getitem__)
 
     def _translated(self, operation: fx.Node) -> Any:
-        name = str(operation.target) if operation.op == "call_module" else operation.name
+        name = str(operation.target) if operation.op in ("placeholder", "call_module") else operation.name
         name = operation.name if name in self.nodes else name
         label = f"{name} ({_kind(operation, self.module)})"
         try:
@@ -380,7 +380,7 @@ class _Translation:
         except _RefusedError as refused:
             raise ConversionError(label, *refused.args) from None
         except ValidationError as error:
-            raise ValidationError(f"{label}: {error}; the sample has shape (batch, {self.shape})") from None
+            raise ValidationError(f"{label}: {error}; one sample has shape {self.shape}") from None
         self.nodes[name] = result
         return _Value(name, shape)
 

@@ -296,7 +296,11 @@ def drive(amplitudes, table, targets):
     largest = max((abs(a) for a in amplitudes), default=0.0)
     if largest == 0:
         return [0] * targets
-    bits = min(30, 62 - 31 - math.ceil(math.log2(max(2, len(amplitudes)))))
+    reach = [0] * targets
+    for entries in table.values():
+        for target, _, weight, _ in entries:
+            reach[target] += abs(weight)
+    bits = min(30, 62 - max(reach).bit_length())
     shift = bits - math.frexp(largest)[1]
     totals = [0] * targets
     for source, amplitude in enumerate(amplitudes):

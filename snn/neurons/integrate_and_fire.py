@@ -82,6 +82,14 @@ class TwoExponentials(NamedTuple):
     gain_in: float
 
 
+class Retested(NamedTuple):
+    """What `step_retested` needs."""
+
+    decay: float
+    v_threshold: float
+    drop: float
+
+
 class DeltaState(NamedTuple):
     """v in mV; steps of refractoriness left."""
 
@@ -165,6 +173,20 @@ def step_two_exponentials(p, s, x, armed):
     i_ex = fma(p.decay_ex, s.i_ex, x.ex)
     i_in = fma(p.decay_in, s.i_in, x.inh)
     return TwoExponentialsState(v, refractory, i_ex, i_in), spiked
+
+
+@step_of(Retested)
+def step_retested(p, s, x, armed):
+    """As `step_delta`, but where v is still at the threshold, test what is left after another drop."""
+    held = s.v >= p.v_threshold
+    v = fma(p.decay, s.v, x.current) + x.delta
+    v = v - p.drop if held else v
+    spiked = armed and v >= p.v_threshold
+    if spiked and not held:
+        v = v - p.drop
+    elif held and not spiked:
+        v = v + p.drop
+    return DeltaState(v, 0), spiked
 
 
 def _phi(x):
@@ -363,8 +385,10 @@ class DiscreteLIF(Model):
         Factor of v over a step, from 0 to 1.
     v_threshold, v_reset : float, ndarray (n,) or distribution
         A spike where v >= v_threshold; reset as for `LIF`.
-    reset : {"soft", "hard"}
-        Soft: v is lowered by v_threshold - v_reset. Hard: v is put at v_reset.
+    reset : {"soft", "hard", "retested"}
+        Soft: v is lowered by v_threshold - v_reset. Hard: v is put at v_reset. Retested: soft, except that a neuron
+        whose v is still at the threshold after its reset is tested, in the next step, against v_threshold plus what a
+        reset takes away; it is what snnTorch 1.0 does with ``reset_mechanism="subtract", reset_delay=False``.
 
     Raises
     ------
@@ -375,7 +399,7 @@ class DiscreteLIF(Model):
     beta: Parameter = 0.9
     v_threshold: Parameter = 1.0
     v_reset: Parameter = 0.0
-    reset: Literal["hard", "soft"] = "soft"
+    reset: Literal["hard", "soft", "retested"] = "soft"
 
     def __post_init__(self):
         beta = checks.parameter("DiscreteLIF", "beta", self.beta, minimum=0.0)
@@ -383,8 +407,8 @@ class DiscreteLIF(Model):
             raise ValidationError("DiscreteLIF", "beta", self.beta, "numbers from 0 to 1")
         checks.parameter("DiscreteLIF", "v_threshold", self.v_threshold)
         checks.parameter("DiscreteLIF", "v_reset", self.v_reset)
-        if self.reset not in ("hard", "soft"):
-            raise ValidationError("DiscreteLIF", "reset", self.reset, '"hard" or "soft"')
+        if self.reset not in ("hard", "soft", "retested"):
+            raise ValidationError("DiscreteLIF", "reset", self.reset, '"hard", "soft" or "retested"')
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the one port."""
@@ -393,6 +417,9 @@ class DiscreteLIF(Model):
     def lower(self, values: Values, dt: float) -> Lowered:
         """Take the parameters as they are."""
         threshold, reset = values["v_threshold"], values["v_reset"]
+        if self.reset == "retested":
+            parameters = Retested(values["beta"], threshold, np.subtract(threshold, reset))
+            return Lowered(parameters, DeltaState(0.0, 0), DeltaArrivals)
         parameters = Delta(
             decay=values["beta"],
             drive=0.0,

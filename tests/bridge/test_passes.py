@@ -10,53 +10,75 @@ from bridge.graph import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Graph
 ALL = [getattr(passes, name) for name in passes.__all__]
 
 
-@st.composite
-def networks(draw):
-    """Draw a small convolutional network, sometimes with a second reader of a node."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    shape = (draw(st.sampled_from([1, 2, 4])), draw(st.integers(3, 11)), draw(st.integers(3, 11)))
-    nodes = {"x": Input((), shape)}
-    last = "x"
-
-    def add(node):
-        nonlocal last, shape
-        shape = node.output_shape(shape)
-        last = f"n{len(nodes)}"
-        nodes[last] = node
+class Growing:
+    """A network that grows by one drawn node at a time."""
 
     pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    for _ in range(draw(st.integers(1, 5))):
-        kind = draw(st.sampled_from(["conv", "average", "max", "norm", "relu"]))
-        kernel = tuple(min(k, n) for k, n in zip(draw(pairs), shape[1:], strict=True))
-        padding = draw(st.sampled_from([(0, 0), (1, 0), (1, 1)]))
-        if kind == "conv":
-            groups = draw(st.sampled_from([g for g in (1, 2, 4) if shape[0] % g == 0]))
-            weight = rng.normal(size=(groups * draw(st.integers(1, 2)), shape[0] // groups, *kernel))
-            dilation = tuple(2 if 2 * (k - 1) < n else 1 for k, n in zip(kernel, shape[1:], strict=True))
-            dilation = draw(st.sampled_from([(1, 1), dilation]))
-            add(Conv2d((last,), weight, rng.normal(size=len(weight)), draw(pairs), padding, dilation, groups))
-        elif kind in ("average", "max"):
-            padding = tuple(min(p, k // 2) for p, k in zip(padding, kernel, strict=True))
-            pool = AveragePool2d if kind == "average" else MaxPool2d
-            add(pool((last,), kernel, draw(st.one_of(st.just(kernel), pairs)), padding))
-        elif kind == "norm":
-            add(BatchNorm((last,), rng.normal(size=shape[0]), rng.normal(size=shape[0])))
-        else:
-            add(ReLU((last,)))
-    if draw(st.booleans()):  # somebody else reads what the end reads
-        nodes["aside"] = ReLU((last,))
-    output = last
+
+    def __init__(self, draw):
+        self.draw = draw
+        self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        self.shape = (draw(st.sampled_from([1, 2, 4])), draw(st.integers(4, 12)), draw(st.integers(4, 12)))
+        self.nodes = {"x": Input((), self.shape)}
+        self.last = "x"
+
+    def add(self, kind, *arguments, **options):
+        node = kind((self.last,), *arguments, **options)
+        self.shape = node.output_shape(self.shape)
+        self.last = f"n{len(self.nodes)}"
+        self.nodes[self.last] = node
+
+    def kernel(self):
+        return tuple(min(k, n) for k, n in zip(self.draw(self.pairs), self.shape[1:], strict=True))
+
+    def conv(self):
+        kernel, channels = self.kernel(), self.shape[0]
+        groups = self.draw(st.sampled_from([g for g in (1, 2, 4) if channels % g == 0]))
+        weight = self.rng.normal(size=(groups * self.draw(st.integers(1, 2)), channels // groups, *kernel))
+        widest = tuple(2 if 2 * (k - 1) < n else 1 for k, n in zip(kernel, self.shape[1:], strict=True))
+        dilation = self.draw(st.sampled_from([(1, 1), widest]))
+        padding = self.draw(st.sampled_from([(0, 0), (1, 0), (1, 1)]))
+        self.add(Conv2d, weight, self.rng.normal(size=len(weight)), self.draw(self.pairs), padding, dilation, groups)
+
+    def pool(self, kind):
+        kernel = self.kernel()
+        padding = tuple(k // 2 for k in kernel) if self.draw(st.booleans()) else (0, 0)
+        self.add(kind, kernel, self.draw(st.one_of(st.just(kernel), self.pairs)), padding)
+
+    def norm(self):
+        self.add(BatchNorm, self.rng.normal(size=self.shape[0]), self.rng.normal(size=self.shape[0]))
+
+
+@st.composite
+def networks(draw):
+    """Draw a small network, rich in what the passes look for; sometimes a node has a second reader or is the output."""
+    net = Growing(draw)
+    for _ in range(draw(st.integers(1, 3))):
+        for step in draw(st.sampled_from(["p", "pc", "pc", "ppc", "cn", "cnn", "npcn", "m", "r"])):
+            if step == "c":
+                net.conv()
+            elif step == "n":
+                net.norm()
+            elif step == "r":
+                net.add(ReLU)
+            else:
+                net.pool(AveragePool2d if step == "p" else MaxPool2d)
     if draw(st.booleans()):
-        add(Flatten((last,)))
         if draw(st.booleans()):
-            add(BatchNorm((last,), rng.normal(size=shape), rng.normal(size=shape)))
-        add(Dense((last,), rng.normal(size=(3, *shape)), rng.normal(size=3)))
-        output = draw(st.sampled_from([output, last]))
-    return Graph(nodes, output)
+            net.pool(AveragePool2d)
+        net.add(Flatten)
+        if draw(st.integers(0, 2)) == 0:
+            net.norm()
+        weight = net.rng.normal(size=(3, *net.shape))
+        net.add(Dense, weight, net.rng.normal(size=3))
+    if draw(st.integers(0, 3)) == 0:
+        net.nodes["aside"] = ReLU((draw(st.sampled_from(list(net.nodes))),))
+    output = draw(st.sampled_from(list(net.nodes))) if draw(st.integers(0, 3)) == 0 else net.last
+    return Graph(net.nodes, output)
 
 
 @pytest.mark.parametrize("rewrite", ALL, ids=passes.__all__)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(graph=networks())
 def test_a_pass_changes_no_value(rewrite, graph):
     before = dict(graph.nodes)
@@ -171,3 +193,29 @@ def test_a_pool_that_others_read_stays():
     pool = AveragePool2d(("x",), (2, 2), (2, 2))
     graph = chain((1, 8, 8), pool, ReLU(("n1",)), conv("n1", (1, 1, 2, 2)))
     assert kinds(passes.merge_pooling(graph)) == kinds(graph)
+
+
+def test_a_pool_that_is_the_output_stays():
+    nodes = chain((1, 8, 8), AveragePool2d(("x",), (2, 2), (2, 2)), conv("n1", (1, 1, 2, 2))).nodes
+    graph = Graph(nodes, "n1")
+    assert kinds(passes.merge_pooling(graph)) == kinds(graph)
+
+
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1)])
+def test_overlapping_windows_add_up(dilation):
+    pool = AveragePool2d(("x",), (3, 2), (1, 1), (1, 1))
+    graph = chain((2, 7, 7), pool, conv("n1", (3, 2, 2, 3), dilation=dilation, stride=(2, 1)))
+    merged = passes.merge_pooling(graph)
+    assert kinds(merged) == [Input, Conv2d]
+    x = np.random.default_rng(0).normal(size=(3, 2, 7, 7))
+    np.testing.assert_allclose(merged.run(x), graph.run(x), rtol=0, atol=1e-12)
+
+
+def test_a_padded_pool_before_a_dense_layer():
+    weight = np.random.default_rng(1).normal(size=(4, 2 * 4 * 4))
+    pool = AveragePool2d(("x",), (3, 3), (2, 2), (1, 1))
+    graph = chain((2, 7, 8), pool, Flatten(("n1",)), Dense(("n2",), weight, np.ones(4)))
+    merged = passes.merge_pooling(graph)
+    assert kinds(merged) == [Input, Flatten, Dense]
+    x = np.random.default_rng(0).normal(size=(3, 2, 7, 8))
+    np.testing.assert_allclose(merged.run(x), graph.run(x), rtol=0, atol=1e-12)

@@ -39,10 +39,11 @@ def best_by_scan(a, steps):
     return min(error(a, theta, steps) for theta in thetas[thetas > 0])
 
 
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("steps", [1, 2, 4, 8, 32])
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_error_is_within_one_percent_of_a_dense_scan(name, steps):
-    a = DISTRIBUTIONS[name](np.random.default_rng(7), 2500)
+def test_error_is_within_one_percent_of_a_dense_scan(name, steps, seed):
+    a = DISTRIBUTIONS[name](np.random.default_rng(seed), 1500)
     theta = least_squares(a[:, None], steps)
     assert error(a, theta[0], steps) <= 1.01 * best_by_scan(a, steps) + 1e-15
 

@@ -63,6 +63,8 @@ class GridCpu:
             program.quanta,
         )
         self.inputs: dict[str, np.ndarray] = {}
+        self.step = 0
+        self.last_steps = 0
         self.parameters = [group.parameters for group in program.groups]
         try:
             self._allocate()
@@ -71,6 +73,7 @@ class GridCpu:
                 f"no memory for {batch} samples of {int(program.nodes.size.sum()):,} neurons and "
                 f"{program.slots:,} sums; choose a smaller batch"
             ) from None
+        self._amplitude_bits = [self._bits(c) for c in range(len(program.currents.slot))]
         for name, values in program.inputs.items():
             self.set_input(name, values)
         self.reset(first_sample)
@@ -127,20 +130,29 @@ class GridCpu:
 
     def _set_drive(self, c: int, amplitudes: np.ndarray) -> None:
         """Turn amplitudes into integers, as fine as sums of them times weights leave room for, sample by sample."""
-        currents, before = self.program.currents, None
-        on = (self.step > currents.start[c]) & (self.step <= currents.stop[c]) if hasattr(self, "step") else False
+        currents = self.program.currents
         place = slice(int(currents.first_drive[c]), int(currents.first_drive[c] + currents.size[c]))
-        if on:
-            before = self.memory.drives[:, place].copy()
+        before = self.memory.drives[:, place].copy()
         largest = np.abs(amplitudes).max(axis=1, initial=0.0)
         exponent = np.frexp(largest)[1]
-        bits = min(_AMPLITUDE_BITS, _SUM_BITS - 31 - int(np.ceil(np.log2(max(2, amplitudes.shape[1])))))
+        bits = self._amplitude_bits[c]
         shift = np.where(largest > 0, bits - exponent, 0).astype(np.int64)
         integers = np.rint(np.ldexp(amplitudes, shift[:, None])).astype(np.int64)
         kernel.drive(self.tables, self.memory, c, np.ascontiguousarray(integers), shift)
-        if on:
+        if currents.start[c] < self.step <= currents.stop[c]:  # it flows now
             slots = slice(int(currents.slot[c]), int(currents.slot[c] + currents.size[c]))
             self.memory.sums[:, slots] += self.memory.drives[:, place] - before
+
+    def _bits(self, c: int) -> int:
+        """Return how many bits amplitudes may have: sums of them times weights must stay in 62."""
+        synapses = self.program.synapses
+        sizes = synapses._replace(pattern_weights=np.abs(synapses.pattern_weights), weights=np.abs(synapses.weights))
+        source = self.program.inputs[self.program.current_sources[c]]
+        one = np.ones((1, source.shape[-1]), np.int64)
+        kernel.drive(self.tables._replace(synapses=sizes), self.memory, c, one, np.zeros(1, np.int64))
+        first = self.program.currents.first_drive[c]
+        reach = int(self.memory.drives[0, first : first + self.program.currents.size[c]].max())
+        return min(_AMPLITUDE_BITS, _SUM_BITS - reach.bit_length())
 
     def set_parameters(self, group: int, parameters: Any) -> None:
         """Give a group other parameters."""
@@ -150,7 +162,7 @@ class GridCpu:
 
     def reset(self, first_sample: int) -> None:
         """Go back to time 0 and the initial state; inputs and parameters stay as they are set."""
-        self.step, self.first_sample = 0, first_sample
+        self.step, self.last_steps, self.first_sample = 0, 0, first_sample
         for array in (self.memory.sums, self.memory.counters, self.memory.bests):
             array[:] = 0
         self.memory.ends[:] = self.memory.first_place[None, :, None]
@@ -244,7 +256,7 @@ class GridCpu:
         """Return a copy of everything that changes in time, for `restore`."""
         memory = {name: array.copy() for name, array in self.memory._asdict().items() if name != "traces"}
         states = [[column.copy() for column in state] for state in self.states]
-        return {"step": self.step, "last_steps": getattr(self, "last_steps", 0), "memory": memory, "states": states}
+        return {"step": self.step, "last_steps": self.last_steps, "memory": memory, "states": states}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
