@@ -11,7 +11,17 @@ Load a data set, build a model, train it and judge it::
 from ann.data import DATASETS, Dataset, load
 from ann.errors import AnnError, DataError, NumericalError, ValidationError
 from ann.evaluation import accuracy, evaluate, predict
-from ann.models import MODELS, SoftResetLeaky, SpikingCNN, build, build_cnn, build_mlp
+from ann.models import (
+    MODELS,
+    TWINS,
+    SoftResetLeaky,
+    SpikingNetwork,
+    build,
+    build_cnn,
+    build_mlp,
+    build_spiking_cnn,
+    build_spiking_mlp,
+)
 from ann.recipes import RECIPES, Recipe
 from ann.training import TrainingRecord, fit
 from ann.weights import load_metadata, load_weights, save_weights
@@ -20,19 +30,22 @@ __all__ = [
     "DATASETS",
     "MODELS",
     "RECIPES",
+    "TWINS",
     "AnnError",
     "DataError",
     "Dataset",
     "NumericalError",
     "Recipe",
     "SoftResetLeaky",
-    "SpikingCNN",
+    "SpikingNetwork",
     "TrainingRecord",
     "ValidationError",
     "accuracy",
     "build",
     "build_cnn",
     "build_mlp",
+    "build_spiking_cnn",
+    "build_spiking_mlp",
     "evaluate",
     "fit",
     "load",

@@ -30,9 +30,11 @@ RECIPES: Mapping[tuple[str, str], Recipe] = MappingProxyType(
     {
         ("mlp", "digits"): Recipe(epochs=30, batch_size=32, learning_rate=3e-3),
         ("cnn", "digits"): Recipe(epochs=30, batch_size=32, learning_rate=3e-3),
+        ("spiking_mlp", "digits"): Recipe(epochs=20, batch_size=32, learning_rate=3e-3),
         ("spiking_cnn", "digits"): Recipe(epochs=20, batch_size=32, learning_rate=1e-2),
         ("mlp", "mnist"): Recipe(epochs=10, batch_size=128, learning_rate=3e-3),
         ("cnn", "mnist"): Recipe(epochs=8, batch_size=128, learning_rate=1e-2),
+        ("spiking_mlp", "mnist"): Recipe(epochs=10, batch_size=128, learning_rate=3e-3),
         ("spiking_cnn", "mnist"): Recipe(epochs=3, batch_size=128, learning_rate=1e-2),
     }
 )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import snn
 from bridge.emit import Emitted, Layer, emit
-from bridge.errors import ConversionError, ValidationError
-from bridge.graph import Graph, Leaky, ReLU
+from bridge.errors import ConversionError, ValidationError, positive_integer
+from bridge.graph import Graph
+from bridge.nodes import Leaky, ReLU
 from bridge.passes import fold_batchnorm, merge_pooling
 from bridge.thresholds import least_squares, quantise
 from bridge.trace import trace
+from snn.recording import SpikeRecord
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _BATCH = 50  # samples simulated together: their spikes and sums stay within tens of MiB
 _CALIBRATION = 1000  # samples that thresholds are chosen on, at most
@@ -26,10 +34,10 @@ class Inference:
     Attributes
     ----------
     scores : ndarray of float64 (samples, outputs)
-        The output: in the module's units, or, of an output layer that spikes, its spike counts.
+        The output in the module's own units and order, images flattened; for a network that spiked already, the
+        spike counts of its last layer.
     course : ndarray of float64 (samples, steps, outputs)
-        The output step by step, from the first in which the last layer receives input to the last: the sum of what
-        has come in so far, or the spikes so far.
+        The scores so far, step by step, from the first step in which the last layer receives input or may fire.
     spikes : ndarray of int64 (samples, layers)
         Spikes of each layer, without a readout.
     counts : dict of str to ndarray of int64 (neurons,)
@@ -37,7 +45,7 @@ class Inference:
     synaptic_events : ndarray of int64 (samples,)
         Synapses reached by spikes.
     seconds : float
-        Wall-clock time of the simulation.
+        Wall-clock time of the simulation, its input included.
     """
 
     scores: np.ndarray
@@ -54,9 +62,9 @@ class Inference:
 
     def latency(self) -> np.ndarray:
         """Return for each sample the step of `course` from which on the decision is the final one; int64, from 1."""
-        decisions = self.course.argmax(axis=2)
-        differs = decisions != self.classes[:, None]
-        return np.where(differs.any(axis=1), differs.shape[1] - differs[:, ::-1].argmax(axis=1) + 1, 1)
+        differs = self.course.argmax(axis=2) != self.classes[:, None]
+        after_last = differs.shape[1] - differs[:, ::-1].argmax(axis=1) + 1
+        return np.where(differs.any(axis=1), after_last, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,16 +77,10 @@ class Converted:
         The module as traced, batch normalisation folded and average pooling merged into the layers after it.
     macs : dict of str to int
         Multiply-accumulates of the module's linear layers for one sample, before pooling was merged.
-    steps : int
-        T, the steps in which a layer may fire.
-    duration : int
-        Steps of an inference.
-    layers : tuple of Layer
-        The populations in order.
+    emitted : Emitted
+        The spiking network and what its parts stand for.
     thresholds : dict of str to ndarray (channels,)
         For each ReLU the activation that T spikes stand for; empty for a network that spiked already.
-    network : snn.Network
-        A network like any other.
     """
 
     graph: Graph
@@ -88,7 +90,7 @@ class Converted:
 
     @property
     def network(self) -> snn.Network:
-        """The spiking network."""
+        """The spiking network, one like any other."""
         return self.emitted.network
 
     @property
@@ -111,8 +113,8 @@ class Converted:
         return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads)
 
     def encode(self, simulation: snn.Simulation, samples: np.ndarray) -> None:
-        """Give a simulation samples (batch, *shape), as constant currents."""
-        simulation.set(self.emitted.source, amplitude=np.moveaxis(samples, 1, -1).astype(np.float64))
+        """Give a simulation samples (batch, *shape) in the module's own layout, as constant currents."""
+        simulation.set(self.emitted.source, amplitude=np.moveaxis(np.asarray(samples, np.float64), 1, -1))
 
     def run(
         self, samples: np.ndarray, *, threads: int = 1, batch: int = _BATCH, report: Callable[[int], None] | None = None
@@ -133,74 +135,92 @@ class Converted:
         Raises
         ------
         ValidationError
-            If the samples have another shape or are not finite.
+            If the samples have another shape or are not finite, or `batch` is not a positive integer.
         """
-        import time
-
         samples = _check_samples(samples, self.graph.shapes()[self.graph.input])
-        batch = min(batch, len(samples))
+        batch = min(positive_integer("batch", batch), len(samples))
         simulation = self.simulation(batch, threads)
-        parts, seconds = [], 0.0
+        parts = []
         for start in range(0, len(samples), batch):
             chosen = samples[start : start + batch]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
+            begun = time.perf_counter()
             simulation.reset()
             self.encode(simulation, filled)
-            begun = time.perf_counter()
             recording = simulation.run(float(self.duration))
-            seconds += time.perf_counter() - begun
-            parts.append(self._read(recording, len(chosen)))
+            parts.append(self._read(recording, len(chosen), time.perf_counter() - begun))
             if report is not None:
-                report(min(start + batch, len(samples)))
-        columns = [np.concatenate([part[i] for part in parts]) for i in range(4)]
-        counts = {name: sum(part[4][name] for part in parts) for name in parts[0][4]}
-        return Inference(*columns[:3], counts, columns[3], seconds)  # pyright: ignore[reportArgumentType]
+                report(start + len(chosen))
+        return _joined(parts)
 
-    def _read(self, recording: snn.Recording, samples: int):
-        """Return scores, course, spikes, synaptic events and counts of the first samples of a batch."""
-        last, first = self.layers[-1], self.layers[-1].first - 1
-        if last.kind == "readout":
-            course = recording.trace(last.name).values[:samples, first:] / self.steps
-        else:
-            course = _spikes_so_far(recording.spikes[last.name], first, self.duration)[:samples]
+    def _read(self, recording: snn.Recording, samples: int, seconds: float) -> Inference:
+        """Return what came of the first samples of a batch."""
+        course = self._course(recording)[:samples]
         firing = [layer.name for layer in self.layers if layer.kind != "readout"]
         counts = {name: recording.spikes[name].counts()[:samples] for name in firing}
-        spikes = np.stack([counts[name].sum(axis=1) for name in firing], axis=1)
-        summed = {name: count.sum(axis=0) for name, count in counts.items()}
-        return course[:, -1], course, spikes, recording.synaptic_events()[:samples], summed
+        return Inference(
+            scores=course[:, -1],
+            course=course,
+            spikes=np.array([count.sum(axis=1) for count in counts.values()], np.int64).reshape(-1, samples).T,
+            counts={name: count.sum(axis=0) for name, count in counts.items()},
+            synaptic_events=recording.synaptic_events()[:samples],
+            seconds=seconds,
+        )
+
+    def _course(self, recording: snn.Recording) -> np.ndarray:
+        """Return the output so far in the module's units and order, (samples, steps, outputs)."""
+        last = self.layers[-1]
+        if last.kind == "readout":
+            values = recording.trace(last.name).values[:, last.first - 1 :]
+        else:
+            values = _spikes_so_far(recording.spikes[last.name], last.first, last.last)
+        channels_last = values.reshape(*values.shape[:2], *last.shape) * self.emitted.unit
+        return np.moveaxis(channels_last, -1, 2).reshape(values.shape)
 
 
-def _spikes_so_far(record, first: int, last: int) -> np.ndarray:
-    """Return cumulative spike counts (samples, steps, neurons) in steps first + 1 .. last."""
-    size = int(np.prod(record.shape))
-    counts = np.zeros((record.batch, last - first, size))
-    inside = record.steps > first
-    np.add.at(counts, (record.samples[inside], record.steps[inside] - first - 1, record.neurons[inside]), 1.0)
+def _spikes_so_far(record: SpikeRecord, first: int, last: int) -> np.ndarray:
+    """Return cumulative spike counts (samples, steps, neurons) in the steps of a layer that fires in no others."""
+    counts = np.zeros((record.batch, last - first + 1, math.prod(record.shape)))
+    counts[record.samples, record.steps - first, record.neurons] = 1.0
     return counts.cumsum(axis=1)
+
+
+def _joined(parts: list[Inference]) -> Inference:
+    return Inference(
+        scores=np.concatenate([part.scores for part in parts]),
+        course=np.concatenate([part.course for part in parts]),
+        spikes=np.concatenate([part.spikes for part in parts]),
+        counts={name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts},
+        synaptic_events=np.concatenate([part.synaptic_events for part in parts]),
+        seconds=sum(part.seconds for part in parts),
+    )
 
 
 def _check_samples(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     samples = np.asarray(samples, np.float64)
-    if samples.shape[1:] != shape or len(samples) == 0:
-        raise ValidationError(f"samples must have shape (samples >= 1, {', '.join(map(str, shape))}), not {samples.shape}")
+    if samples.shape[1:] != shape or samples.size == 0:
+        sizes = ", ".join(map(str, shape))
+        raise ValidationError(f"samples must have shape (samples >= 1, {sizes}), not {samples.shape}")
     if not np.isfinite(samples).all():
         raise ValidationError(f"samples must be finite; sample {int(np.argwhere(~np.isfinite(samples))[0][0])} is not")
     return samples
 
 
-def prepare(module: object, samples: np.ndarray) -> tuple[Graph, dict[str, int]]:
+def prepare(module: nn.Module, samples: np.ndarray) -> tuple[Graph, dict[str, int]]:
     """Trace a module, fold batch normalisation and merge average pooling; returns the graph and the module's MACs."""
-    graph = fold_batchnorm(trace(module, samples[:2]))  # pyright: ignore[reportArgumentType]
+    graph = fold_batchnorm(trace(module, np.atleast_1d(samples)[:_CALIBRATION]))
     return merge_pooling(graph), graph.macs()
 
 
-def convert(module: object, samples: np.ndarray, *, steps: int = 32) -> Converted:
+def convert(module: nn.Module, samples: np.ndarray, *, steps: int = 32) -> Converted:
     """Convert a trained ReLU network into a rate-coded spiking network.
 
     Every ReLU becomes a population of integrate-and-fire neurons with soft reset, started at half their threshold;
     thresholds are chosen for each channel by least squares for the given T on the samples (see `bridge.thresholds`).
     With input that is constant in time a neuron's spike count N is the quantised activation exactly:
     N = clip(floor(z T / theta + 1/2), 0, T).
+
+    The last linear layer is read as it integrates; a network that ends in ReLU answers with what its spikes say.
 
     Parameters
     ----------
@@ -228,15 +248,19 @@ def convert(module: object, samples: np.ndarray, *, steps: int = 32) -> Converte
     >>> converted.run(data.x_test[:3]).scores.shape
     (3, 10)
     """
+    steps = positive_integer("steps", steps)
     graph, macs = prepare(module, samples)
     spiking = [name for name, node in graph.nodes.items() if isinstance(node, Leaky)]
     if spiking:
-        raise ConversionError(spiking[0], "spikes already", "Use bridge.take_over(module, samples, steps=...)")
+        raise ConversionError(
+            f"{spiking[0]} (Leaky)", "spikes already", "Use bridge.take_over(module, samples, steps=...)"
+        )
     return convert_graph(graph, macs, samples, steps)
 
 
 def convert_graph(graph: Graph, macs: dict[str, int], samples: np.ndarray, steps: int) -> Converted:
     """Convert a graph as `prepare` returns it; arguments and errors as `convert`."""
+    steps = positive_integer("steps", steps)
     samples = _check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])
     values = graph.evaluate(samples)
     thresholds = {
@@ -245,7 +269,7 @@ def convert_graph(graph: Graph, macs: dict[str, int], samples: np.ndarray, steps
     return Converted(graph, macs, emit(graph, steps, thresholds), thresholds)
 
 
-def take_over(module: object, samples: np.ndarray, *, steps: int) -> Converted:
+def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converted:
     """Take a spiking network trained with snnTorch over, spike for spike.
 
     A layer's spikes come as many steps later as it has layers before it, since a spike acts one step after it.
@@ -266,23 +290,41 @@ def take_over(module: object, samples: np.ndarray, *, steps: int) -> Converted:
     ConversionError
         If a part of the module has no counterpart; it names the node and what would do.
     """
+    steps = positive_integer("steps", steps)
     graph, macs = prepare(module, samples)
-    if not isinstance(graph.nodes[graph.output], Leaky):
-        raise ConversionError(graph.output, "is the output but not a spiking neuron", "End the chain with one")
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ValidationError(f"steps must be a positive integer, not {steps!r}")
-    return Converted(graph, macs, emit(graph, int(steps), {}), {})
+    if not isinstance(output := graph.nodes[graph.output], Leaky):
+        label, remedy = f"{graph.output} ({type(output).__name__})", "End the chain with a spiking neuron"
+        raise ConversionError(label, "is the output but not a spiking neuron", remedy)
+    return Converted(graph, macs, emit(graph, steps, {}), {})
 
 
 def quantised_twin(converted: Converted, samples: np.ndarray) -> np.ndarray:
     """Return the output of the network whose every ReLU says what T spikes can say, (samples, outputs).
 
     It is what the spiking network would give if all spikes of a layer came before the next began.
+
+    Parameters
+    ----------
+    converted : Converted
+        Made by `convert`.
+    samples : ndarray (samples, *shape)
+        In the module's own layout.
+
+    Raises
+    ------
+    ValidationError
+        If the samples have another shape or are not finite.
     """
-    values: dict[str, np.ndarray] = {}
-    for name, node in converted.graph.nodes.items():
-        value = node(*(values[i] for i in node.inputs)) if node.inputs else np.asarray(samples, np.float64)
+    graph = converted.graph
+    samples = _check_samples(samples, graph.shapes()[graph.input])
+    parts = [_quantised(converted, samples[i : i + _BATCH]) for i in range(0, len(samples), _BATCH)]
+    return np.concatenate(parts).reshape(len(samples), -1)
+
+
+def _quantised(converted: Converted, samples: np.ndarray) -> np.ndarray:
+    value = samples
+    for name, node in list(converted.graph.nodes.items())[1:]:  # the input, then a chain
+        value = node(value)
         if isinstance(node, ReLU):
             value = quantise(value, converted.thresholds[name], converted.steps)
-        values[name] = value
-    return values[converted.graph.output]
+    return value

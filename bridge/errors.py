@@ -1,5 +1,9 @@
 """What the bridge raises: one base class, one error for bad arguments and one for what cannot be converted."""
 
+from __future__ import annotations
+
+import numpy as np
+
 
 class BridgeError(Exception):
     """Base of every error raised by the bridge."""
@@ -30,3 +34,14 @@ class ConversionError(BridgeError):
 
     def __str__(self) -> str:
         return f"{self.node}: {self.reason}. {self.remedy}"
+
+
+class OutputError(BridgeError):
+    """A file or folder could not be written; what was there before is as it was."""
+
+
+def positive_integer(name: str, value: object) -> int:
+    """Return an argument that must be an integer of at least 1, or refuse it by name."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValidationError(f"{name} must be a positive integer, not {value!r}")
+    return int(value)

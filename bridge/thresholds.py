@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bridge.errors import ValidationError
+from bridge.errors import ValidationError, positive_integer
 
 _CANDIDATES = 256  # first grid of thresholds for a channel
 _REFINED = 8  # the best of them, refined
@@ -38,7 +38,7 @@ def quantise(a: np.ndarray, theta: np.ndarray | float, steps: int) -> np.ndarray
     ValidationError
         Where `steps` is not a positive integer, or `theta` is not positive or does not fit the channels.
     """
-    steps = _positive_steps(steps)
+    steps = positive_integer("steps", steps)
     a = np.asarray(a, dtype=np.float64)
     theta = np.asarray(theta, dtype=np.float64)
     if not (np.isfinite(theta) & (theta > 0.0)).all():
@@ -78,7 +78,7 @@ def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:
     ValidationError
         Where `steps` is not a positive integer, or `activations` are empty, not finite or without channels.
     """
-    steps = _positive_steps(steps)
+    steps = positive_integer("steps", steps)
     activations = np.asarray(activations)
     if activations.ndim < 2 or not activations.size:
         raise ValidationError(f"activations must have shape (samples, channels, ...), not {activations.shape}")
@@ -119,9 +119,3 @@ def _levels(values: np.ndarray, sums: np.ndarray, q: np.ndarray, steps: int) -> 
     k_a = (sums[-1] - sums[first]).sum(axis=1)
     k_squared = ((values.size - first) * (2 * k - 1)).sum(axis=1)
     return q * (q * k_squared - 2.0 * k_a), k_a / k_squared
-
-
-def _positive_steps(steps: int) -> int:
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise ValidationError(f"steps must be a positive integer, not {steps!r}")
-    return int(steps)

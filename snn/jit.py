@@ -18,6 +18,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
 _warned = False
+_cache_folders: set[str] = set()
 
 
 def _newest_source() -> tuple[float, int]:
@@ -49,10 +50,15 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     except RuntimeError as error:  # Numba found no folder it may write to
         _warn_uncached(str(error))
         return numba.njit(**options)(function)
-    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if hasattr(cache_file, "_source_stamp"):
-        cache_file._source_stamp = _STAMP
+    cache = dispatcher._cache
+    _cache_folders.add(cache.cache_path)
+    cache._cache_file._source_stamp = _STAMP
     return dispatcher
+
+
+def cache_folders() -> list[Path]:
+    """Return the folders that hold compiled kernels; none where nothing can be cached."""
+    return sorted(map(Path, _cache_folders))
 
 
 def _warn_uncached(reason: str) -> None:

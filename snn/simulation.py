@@ -236,7 +236,7 @@ class Simulation:
         for name, value in values.items():
             if name not in known or isinstance(getattr(population.model, name), str):
                 raise ValidationError(owner, "parameter", name, f"one of {', '.join(sorted(known))}")
-            array = checks.array(owner, name, value)
+            array = np.asarray(checks.parameter(owner, name, value))
             if array.shape not in ((), (population.size,), (self.batch, population.size)):
                 expected = f"a number, shape ({population.size},) or ({self.batch}, {population.size})"
                 raise ValidationError(owner, name, f"array of shape {array.shape}", expected)

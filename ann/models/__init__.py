@@ -13,15 +13,28 @@ from ann.errors import ValidationError
 from ann.models.cnn import build_cnn
 from ann.models.mlp import build_mlp
 from ann.models.soft_reset import SoftResetLeaky
-from ann.models.spiking_cnn import SpikingCNN
+from ann.models.spiking import SpikingNetwork, build_spiking_cnn, build_spiking_mlp
 from ann.seeding import seeded
 
-__all__ = ["MODELS", "SoftResetLeaky", "SpikingCNN", "build", "build_cnn", "build_mlp"]
+__all__ = [
+    "MODELS",
+    "TWINS",
+    "SoftResetLeaky",
+    "SpikingNetwork",
+    "build",
+    "build_cnn",
+    "build_mlp",
+    "build_spiking_cnn",
+    "build_spiking_mlp",
+]
 
 # Each is called with the shape of an image, the number of classes, and options of its own by name.
 MODELS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
-    {"mlp": build_mlp, "cnn": build_cnn, "spiking_cnn": SpikingCNN}
+    {"mlp": build_mlp, "cnn": build_cnn, "spiking_mlp": build_spiking_mlp, "spiking_cnn": build_spiking_cnn}
 )
+
+# Each artificial model's spiking twin.
+TWINS: Mapping[str, str] = MappingProxyType({"mlp": "spiking_mlp", "cnn": "spiking_cnn"})
 
 
 def build(name: str, shape: tuple[int, int, int], classes: int, *, seed: int = 0, **options: object) -> nn.Module:
@@ -38,7 +51,7 @@ def build(name: str, shape: tuple[int, int, int], classes: int, *, seed: int = 0
     seed : int
         Seed of the initial weights, 0 ... 2**32 - 1. PyTorch's global random state is left as it was.
     **options
-        Arguments of the model; the function or class in `MODELS` describes them.
+        Arguments of the model; the function in `MODELS` describes them.
 
     Raises
     ------

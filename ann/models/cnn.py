@@ -48,10 +48,10 @@ def build_cnn(
     ValidationError
         If an argument is not as said above, or an image is too small for the blocks.
     """
-    return nn.Sequential(stack_layers(shape, classes, channels, pooling, dropout, "relu", nn.ReLU))
+    return nn.Sequential(stack_cnn(shape, classes, channels, pooling, dropout, "relu", nn.ReLU))
 
 
-def stack_layers(
+def stack_cnn(
     shape: tuple[int, int, int],
     classes: int,
     channels: Sequence[int],

@@ -1,10 +1,10 @@
-"""The multi-layer perceptron."""
+"""The multi-layer perceptron, and the stack of layers it shares with its spiking twin."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from torch import nn
@@ -32,10 +32,36 @@ def build_mlp(shape: tuple[int, int, int], classes: int, *, hidden: Sequence[int
     ValidationError
         If a size is no integer of at least 1.
     """
+    return nn.Sequential(stack_mlp(shape, classes, hidden, "relu", nn.ReLU))
+
+
+def stack_mlp(
+    shape: tuple[int, int, int],
+    classes: int,
+    hidden: Sequence[int],
+    activation: str,
+    make_activation: Callable[[], nn.Module],
+) -> OrderedDict[str, nn.Module]:
+    """Return the layers of `build_mlp` by name, with an activation of the caller's choice.
+
+    Parameters
+    ----------
+    shape, classes, hidden
+        As in `build_mlp`.
+    activation : str
+        Name of the activation layers, to which the number of the hidden layer is added.
+    make_activation : callable
+        Returns a new activation layer.
+
+    Raises
+    ------
+    ValidationError
+        As `build_mlp`.
+    """
     sizes = [math.prod(check_shape(shape)), *(check_integer("hidden", size, 1) for size in hidden)]
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
         layers[f"linear{number}"] = nn.Linear(inputs, outputs)
-        layers[f"relu{number}"] = nn.ReLU()
+        layers[f"{activation}{number}"] = make_activation()
     layers["output"] = nn.Linear(sizes[-1], check_integer("classes", classes, 1))
-    return nn.Sequential(layers)
+    return layers

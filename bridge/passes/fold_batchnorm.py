@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from bridge.errors import ConversionError
-from bridge.graph import BatchNorm, Conv2d, Dense, Graph, Node, Shape
+from bridge.graph import Graph
+from bridge.nodes import BatchNorm, Conv2d, Dense, Node, Shape
 
 
 def fold_batchnorm(graph: Graph) -> Graph:

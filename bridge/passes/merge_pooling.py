@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bridge.graph import AveragePool2d, Conv2d, Dense, Flatten, Graph, Pair, Shape
+from bridge.graph import Graph
+from bridge.nodes import AveragePool2d, Conv2d, Dense, Flatten, Pair, Shape
 
 
 def merge_pooling(graph: Graph) -> Graph:

@@ -116,11 +116,16 @@ class Program:
 
 def lower_model(population: Population, values: Values, dt: float) -> Lowered:
     """Lower a population's model, naming the population where a value is refused."""
+    owner = f"population {population.name!r}"
     try:
-        return population.model.lower(values, dt)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lowered = population.model.lower(values, dt)
     except ValidationError as error:
-        owner = f"population {population.name!r}, {error.owner}"
-        raise ValidationError(owner, error.attribute, error.value, error.expected) from None
+        raise ValidationError(f"{owner}, {error.owner}", error.attribute, error.value, error.expected) from None
+    for name, value in lowered.parameters._asdict().items():
+        if not np.isfinite(value).all():
+            raise ValidationError(owner, f"{name} of the model", value, "parameters that keep it finite")
+    return lowered
 
 
 class _Lowering:

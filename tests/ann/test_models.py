@@ -56,7 +56,7 @@ def test_cnn_can_be_traced():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("rnn", {}, "name = 'rnn'.*mlp, cnn, spiking_cnn"),
+        ("rnn", {}, "name = 'rnn'.*mlp, cnn, spiking_mlp, spiking_cnn"),
         ("mlp", {"hidden": (0,)}, "hidden = 0"),
         ("cnn", {"pooling": ("max", "sum")}, "pooling.*'max' or 'avg'"),
         ("cnn", {"pooling": ("max",)}, "pooling.*2 blocks"),
@@ -65,6 +65,9 @@ def test_cnn_can_be_traced():
         ("cnn", {"channels": (4,) * 4, "pooling": ("avg",) * 4}, "shape.*larger images"),
         ("cnn", {"dropout": 1.0}, "dropout = 1.0"),
         ("cnn", {"dropout": float("nan")}, "dropout = nan"),
+        ("spiking_mlp", {"hidden": (8, 0)}, "hidden = 0"),
+        ("spiking_mlp", {"steps": 0}, "steps = 0"),
+        ("spiking_mlp", {"threshold": 0}, "threshold = 0"),
         ("spiking_cnn", {"steps": 0}, "steps = 0"),
         ("spiking_cnn", {"beta": 0.0}, "beta = 0.0"),
         ("spiking_cnn", {"beta": 1.1}, "beta = 1.1"),
@@ -116,20 +119,39 @@ def test_neuron_passes_the_surrogate_gradient():
 
 
 def test_neurons_are_freed_with_their_network():
-    model = ann.SpikingCNN((1, 8, 8), 10)
+    model = ann.build_spiking_cnn((1, 8, 8), 10)
     neuron = weakref.ref(model.body.leaky1)
     del model
     gc.collect()
     assert neuron() is None
 
 
-def test_spiking_cnn_counts_the_spikes_of_its_body():
-    model = ann.SpikingCNN((1, 8, 8), 10, steps=5).eval()
+@pytest.mark.parametrize(("artificial", "spiking"), ann.TWINS.items())
+def test_twins_have_the_same_weights_and_neurons_behind_the_last_layer(artificial, spiking):
+    first, second = ann.build(artificial, (1, 8, 8), 10, seed=3), ann.build(spiking, (1, 8, 8), 10, seed=3)
+    assert isinstance(second, ann.SpikingNetwork)
+    theirs = dict(second.body.named_parameters())
+    assert theirs.keys() == dict(first.named_parameters()).keys()
+    assert all(torch.equal(weight, theirs[key]) for key, weight in first.named_parameters())
+    activations = [isinstance(layer, nn.ReLU) for layer in first]
+    assert [isinstance(layer, ann.SoftResetLeaky) for layer in second.body] == [*activations, True]
+
+
+def test_spiking_mlp_names_its_layers_and_sets_its_neurons():
+    model = ann.build_spiking_mlp((1, 8, 8), 10, hidden=(6,), steps=3, beta=0.5, threshold=2.0)
+    assert list(dict(model.body.named_children())) == ["flatten", "linear1", "leaky1", "output", "leaky_output"]
+    assert model.steps == 3
+    for neurons in (model.body.leaky1, model.body.leaky_output):
+        assert (neurons.beta, neurons.threshold) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize("name", ann.TWINS.values())
+def test_spiking_network_counts_the_spikes_of_its_body(name):
+    model = ann.build(name, (1, 8, 8), 10, steps=5).eval()
     x = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        model.body.norm1.weight *= 5  # drive an untrained network hard enough to fire
-        model.body.norm2.weight *= 5
-        model.body.output.weight *= 5
+        for key, weight in model.body.named_parameters():
+            weight *= 5 if key.endswith("weight") else 1  # drive an untrained network hard enough to fire
         model.body(x)  # a step left over by a caller must not count
         counts = model(x)
         spikes = torch.stack([model.body(x) for _ in range(5)])
@@ -137,8 +159,17 @@ def test_spiking_cnn_counts_the_spikes_of_its_body():
     assert torch.equal(counts, spikes.sum(0))
 
 
-def test_spiking_cnn_can_be_copied_between_training_steps():
-    model = ann.SpikingCNN((1, 8, 8), 10)
+def test_reset_reaches_neurons_at_any_depth():
+    neurons = ann.SoftResetLeaky()
+    model = ann.SpikingNetwork(nn.Sequential(nn.Sequential(nn.Flatten(), neurons), ann.SoftResetLeaky()), steps=2)
+    x = torch.rand(2, 1, 2, 2)
+    assert torch.equal(model(x), model(x))
+    assert neurons.mem.numel() == 0
+
+
+@pytest.mark.parametrize("name", ann.TWINS.values())
+def test_spiking_network_can_be_copied_between_training_steps(name):
+    model = ann.build(name, (1, 8, 8), 10)
     loss = model(torch.rand(4, 1, 8, 8)).sum()
     x = torch.rand(2, 1, 8, 8)
     copied = copy.deepcopy(model)

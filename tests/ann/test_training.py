@@ -16,7 +16,9 @@ def weights(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-@pytest.mark.parametrize(("name", "floor"), [("mlp", 0.94), ("cnn", 0.98), ("spiking_cnn", 0.96)])
+@pytest.mark.parametrize(
+    ("name", "floor"), [("mlp", 0.94), ("cnn", 0.98), ("spiking_mlp", 0.95), ("spiking_cnn", 0.96)]
+)
 def test_recipe_reaches_its_accuracy_on_digits(digits, name, floor):
     model = ann.build(name, digits.shape, digits.n_classes)
     record = ann.fit(model, digits, **dataclasses.asdict(ann.RECIPES[name, "digits"]))

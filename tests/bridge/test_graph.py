@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from bridge.errors import BridgeError, ConversionError, ValidationError
-from bridge.graph import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Graph, Input, Leaky, MaxPool2d, ReLU
+from bridge.graph import Graph
+from bridge.nodes import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Input, Leaky, MaxPool2d, ReLU
 
 
 def small():
@@ -45,7 +46,7 @@ def test_convolution_is_the_same_in_parts(monkeypatch):
     node = Conv2d(("x",), rng.normal(size=(3, 2, 3, 3)), np.zeros(3))
     x = rng.normal(size=(7, 2, 6, 6))
     whole = node(x)
-    monkeypatch.setattr("bridge.graph._WINDOW_VALUES", 2 * 2 * 9 * 16)
+    monkeypatch.setattr("bridge.nodes._WINDOW_VALUES", 2 * 2 * 9 * 16)
     np.testing.assert_allclose(node(x), whole, rtol=1e-13, atol=1e-13)
 
 
@@ -106,7 +107,9 @@ LEAKY = {"beta": 0.9, "threshold": 1.0, "reset": "zero", "reset_delay": True}
         ({"relu": ReLU(("nowhere",))}, "'relu'.*'nowhere'"),
         ({"relu": BatchNorm(("conv",), np.ones(3), np.ones(3))}, "'relu'.*do not fit"),
         ({"relu": Leaky(("conv",), **LEAKY | {"reset": "none"})}, "'relu'.*reset"),
+        ({"relu": Leaky(("conv",), **LEAKY | {"reset": "soft"})}, "'relu'.*reset_delay must be False"),
         ({"relu": Leaky(("conv",), **LEAKY | {"beta": 1.1})}, "'relu'.*beta"),
+        ({"relu": Leaky(("conv",), **LEAKY | {"threshold": -0.1})}, "'relu'.*threshold must be at least 0"),
         ({"relu": Leaky(("conv",), **LEAKY | {"threshold": np.ones(4)})}, "'relu'.*does not broadcast"),
         ({"relu": Leaky(("conv",), **LEAKY | {"threshold": np.ones((1, 1, 6, 6))})}, "'relu'.*does not broadcast"),
         ({"x": Input((), (2, 0, 6))}, "'x'.*positive sizes"),

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from bridge import passes
 from bridge.errors import ConversionError
-from bridge.graph import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Graph, Input, MaxPool2d, ReLU
+from bridge.graph import Graph
+from bridge.nodes import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Input, MaxPool2d, ReLU
 
 ALL = [getattr(passes, name) for name in passes.__all__]
 

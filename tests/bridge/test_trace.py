@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bridge import ConversionError, ValidationError, trace
-from bridge.graph import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Leaky, MaxPool2d, ReLU
+from bridge.nodes import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Leaky, MaxPool2d, ReLU
 
 
 class Forward(nn.Module):
