@@ -42,7 +42,7 @@ def seed(owner: str, value: object) -> int:
 def array(owner: str, name: str, value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return `value` as a float64 array of finite numbers, of the given shape if one is given."""
     try:
-        result = np.ascontiguousarray(value, np.float64)
+        result = np.array(value, np.float64, order="C")
     except (TypeError, ValueError):
         raise ValidationError(owner, name, value, "an array of numbers") from None
     if shape is not None and result.shape != shape:

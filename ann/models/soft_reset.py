@@ -81,6 +81,7 @@ class SoftResetLeaky(snntorch.Leaky):
             1.0 where a neuron fired, else 0.0, of the same shape.
         """
         charged = input_ if self.mem.numel() == 0 else self.beta * self.mem + input_
-        spikes = self.spike_grad(charged - self.threshold)
+        # snnTorch's surrogates answer in float32, whatever they are asked in.
+        spikes = self.spike_grad(charged - self.threshold).to(charged.dtype)
         self.mem = charged - spikes * self.threshold
         return spikes
