@@ -46,7 +46,9 @@ def compare(
     samples: Annotated[
         int | None, typer.Option(min=1, help="Test images to use. [default: all of digits, 1000 of mnist]")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes through the training images. [default: by model]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes through the training images. [default: by model]")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the split, the weights and the order of training.")] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads. [default: the cores there are]")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report; trained weights are kept there, too.")] = Path(
@@ -98,14 +100,14 @@ def _compare(
     files.check_folder(out)
     torch.set_num_threads(threads)
     settings: dict[str, Any] = {"data": data_name, "model": model, "epochs": epochs, "seed": seed}
-    subjects = [
+    artificial, spiking = (
         _train_or_load(name, data, epochs, seed, out / "weights", settings | {"model": name})
         for name in (model, ann.TWINS[model])
-    ]
+    )
     settings |= {"steps": list(wanted), "samples": samples, "threads": threads}
-    with _bar(samples * (len(wanted) * 2 + (subjects[1].module.steps not in wanted))) as report:
+    with _bar(samples * (len(wanted) * 2 + (spiking.module.steps not in wanted))) as report:
         comparison = run_comparison(
-            *subjects, data, steps=wanted, samples=samples, threads=threads, settings=settings, report=report
+            artificial, spiking, data, steps=wanted, samples=samples, threads=threads, settings=settings, report=report
         )
     files.write(comparison, out, render)
     if as_json:
@@ -171,7 +173,9 @@ def _parse_steps(text: str) -> tuple[int, ...]:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a list of integers such as 4,16,64", param_hint="--steps") from None
     if min(steps) < 1:
-        raise typer.BadParameter(f"{min(steps)} is not a number of time steps; give integers >= 1", param_hint="--steps")
+        raise typer.BadParameter(
+            f"{min(steps)} is not a number of time steps; give integers >= 1", param_hint="--steps"
+        )
     return tuple(sorted(set(steps)))
 
 

@@ -105,7 +105,9 @@ def compare(
     for t in steps:
         converted[t] = convert_graph(graph, macs, data.x_train, t)
         converted[t].run(x[:1], threads=threads)  # compiled and warm before anything is timed
-        inference = converted[t].run(x, threads=threads, report=lambda done, t=t: report(f"converted, T = {t}", done, len(x)))
+        inference = converted[t].run(
+            x, threads=threads, report=lambda done, t=t: report(f"converted, T = {t}", done, len(x))
+        )
         twin = quantised_twin(converted[t], x).argmax(axis=1)
         entry = describe(converted[t], inference, y) | {
             "twin_accuracy": float((twin == y).mean()),
@@ -118,7 +120,9 @@ def compare(
     for t in sorted({*steps, spiking.module.steps}):
         taken[t] = take_over(spiking.module.body, x[:2], steps=t)
         taken[t].run(x[:1], threads=threads)
-        inference = taken[t].run(x, threads=threads, report=lambda done, t=t: report(f"surrogate, T = {t}", done, len(x)))
+        inference = taken[t].run(
+            x, threads=threads, report=lambda done, t=t: report(f"surrogate, T = {t}", done, len(x))
+        )
         surrogate_curves.append(describe(taken[t], inference, y))
         _keep(arrays, f"surrogate/T={t}", taken[t], inference)
 
@@ -264,5 +268,3 @@ def _cost(model: energy.CostModel, work: energy.Work, converted: list[dict], sur
 def _middle(steps: tuple[int, ...]) -> int:
     """Return the T whose raster is shown: 16, or the nearest there is."""
     return min(steps, key=lambda t: (abs(t - 16), t))
-
-

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bridge.table import NAMES, all_steps, energy_unit, representatives, runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,13 +34,12 @@ STYLE = {
 }
 # Okabe and Ito's colours, told apart by the colour-blind; markers and dashes differ, too.
 LOOK: dict[str, dict[str, Any]] = {
-    "ann": {"color": "#000000", "label": "artificial", "linestyle": "--"},
-    "converted": {"color": "#0072b2", "label": "converted", "marker": "o"},
-    "surrogate": {"color": "#d55e00", "label": "surrogate-trained", "marker": "s"},
-    "twin": {"color": "#009e73", "label": "quantised twin", "linestyle": ":", "linewidth": 1.2},
+    "ann": {"color": "#000000", "label": NAMES["ann"], "linestyle": "--"},
+    "converted": {"color": "#0072b2", "label": NAMES["converted"], "marker": "o"},
+    "surrogate": {"color": "#d55e00", "label": NAMES["surrogate"], "marker": "s"},
+    "twin": {"color": "#009e73", "label": NAMES["twin"], "linestyle": ":", "linewidth": 1.2},
 }
 LONGEST_NAME = 22  # characters of a layer's name beside its raster
-DASHES = ("-", "--", "-.", ":")
 
 
 def draw(painter: Callable[[Figure, Comparison], None], comparison: Comparison, height: float) -> str:
@@ -63,16 +64,11 @@ def draw(painter: Callable[[Figure, Comparison], None], comparison: Comparison, 
     return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def runs(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return the entries of the two spiking networks, one for every T."""
-    return {"converted": results["converted"], "surrogate": results["surrogate"]["by_steps"]}
-
-
 def accuracy(figure: Figure, comparison: Comparison) -> None:
     """Draw accuracy against T: the whole range, and a close-up of what is near the artificial network."""
     results = comparison.results
     ann, steps = results["ann"], all_steps(results)
-    own = next(e for e in results["surrogate"]["by_steps"] if e["steps"] == results["surrogate"]["steps"])
+    own = representatives(results)["surrogate"]
     whole, near = figure.subplots(1, 2)
     for axes in (whole, near):
         axes.axhspan(*(100 * bound for bound in ann["interval"]), color=LOOK["ann"]["color"], alpha=0.1, linewidth=0)
@@ -143,29 +139,24 @@ def energy(figure: Figure, comparison: Comparison) -> None:
     """Draw energy against T, a panel for every cost model, all on one scale."""
     costs = comparison.results["energy"]
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
-    every = [row[kind] for cost in costs for who in runs(comparison.results) for row in cost[who] for kind in KINDS]
-    factor, unit = energy_unit(every)
+    factor, unit = energy_unit(comparison.results)
+    every = []
     for axes, cost in zip(panels, costs, strict=True):
         reference = {row["steps"]: factor * row["artificial"] for who in runs(comparison.results) for row in cost[who]}
         ts = sorted(reference)
         # One T makes a level, as an artificial network has no T; more make a line, as precision may depend on T.
         edges = [ts[0] / 1.3, *ts, ts[-1] * 1.3]
         axes.plot(edges, [reference[t] for t in (ts[0], *ts, ts[-1])], **LOOK["ann"])
+        every += reference.values()
         for who in runs(comparison.results):
-            axes.plot([row["steps"] for row in cost[who]], [factor * row["spiking"] for row in cost[who]], **LOOK[who])
+            energies = [factor * row["spiking"] for row in cost[who]]
+            axes.plot([row["steps"] for row in cost[who]], energies, **LOOK[who])
+            every += energies
         _over_steps(axes, ts)
         axes.set_title(cost["title"])
-    _log_y(panels[0], [factor * value for value in every])
+    _log_y(panels[0], every)
     panels[0].set_ylabel(f"energy per inference ({unit})")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-
-
-KINDS = ("artificial", "spiking")
-
-
-def energy_unit(joules: Iterable[float]) -> tuple[float, str]:
-    """Return the factor and the name of the unit that suits energies in joules."""
-    return (1e9, "nJ") if max(joules) < 1e-4 else (1e6, "µJ")
 
 
 def latency(figure: Figure, comparison: Comparison) -> None:
@@ -174,16 +165,18 @@ def latency(figure: Figure, comparison: Comparison) -> None:
     from matplotlib.ticker import PercentFormatter
 
     for axes, (who, entries) in zip(figure.subplots(1, 2, sharey=True), runs(comparison.results).items(), strict=True):
-        shown = few(entries, comparison.results["surrogate"]["steps"])
+        shown = few(entries, representatives(comparison.results)[who]["steps"])
         for i, entry in enumerate(shown):
             pale = 0.6 * (1 - (i + 1) / len(shown))  # the larger T, the stronger the colour
             colour = [channel + (1 - channel) * pale for channel in to_rgb(LOOK[who]["color"])]
             label = f"T = {entry['steps']}: {100 * entry['accuracy']:.1f} % right"
             decided = comparison.arrays[f"{who}/T={entry['steps']}/latency"]
-            axes.ecdf(decided, color=colour, label=label, linestyle=DASHES[i % len(DASHES)], linewidth=2)
-        powers = [2**i for i in range(shown[-1]["duration"].bit_length() + 1)]
-        _over_steps(axes, powers)  # most images are decided early, a few very late
+            width = 6 - 4.5 * (i + 1) / len(shown)  # and the thinner the line, lest it hide those below
+            axes.ecdf(decided, color=colour, label=label, linewidth=width)
+        longest = shown[-1]["duration"]
+        _over_steps(axes, [2**i for i in range(longest.bit_length())])  # most are decided early, a few very late
         axes.set(title=LOOK[who]["label"], xlabel="steps from the image's onset", ylim=(0, 1.03))
+        axes.set_xlim(right=1.1 * longest)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.legend(loc="lower right")
     figure.axes[0].set_ylabel("images decided for good")
@@ -208,7 +201,8 @@ def raster(figure: Figure, comparison: Comparison) -> None:
             step, neuron = comparison.arrays[f"raster/{who}/{layer['name']}"].T
             y = bottom + (neuron + 0.5) / layer["neurons"] * (top - bottom)
             # Thousands of dots are an image within the SVG; as shapes they would make it slow and large.
-            axes.scatter(step, y, s=5, marker=".", color=LOOK[who]["color"], linewidths=0, rasterized=True)
+            size = min(max(1500 / layer["neurons"], 7), 40)
+            axes.scatter(step, y, s=size, marker=".", color=LOOK[who]["color"], linewidths=0, rasterized=True)
             axes.axhline(top, color="#888888", linewidth=0.8)
         names = [f"{_short(layer['name'])}\n{layer['neurons']:,}" for layer in layers]
         axes.set_yticks((bottoms[:-1] + bottoms[1:]) / 2, names)
@@ -234,19 +228,15 @@ def f_i(figure: Figure, comparison: Comparison) -> None:
     """Draw how the firing rate follows the input, beside ReLU."""
     drive, axes = comparison.arrays["f_i/input"], figure.subplots()
     lines = (
-        ("relu", "ReLU, no unit", LOOK["ann"]),
-        ("if", "integrate-and-fire, as in the converted network", LOOK["converted"]),
-        ("lif", "leaky, with a refractory period, as in biology", LOOK["surrogate"]),
+        ("if", "integrate-and-fire, as in the converted network", LOOK["converted"]["color"], "-", 5),
+        ("relu", "ReLU of the input", LOOK["ann"]["color"], "--", 1.5),
+        ("lif", "leaky, with a refractory period, as in biology", "#cc79a7", "-", 2.5),
     )
-    for name, label, look in lines:
-        axes.plot(drive, comparison.arrays[f"f_i/{name}"], **look | {"label": label, "marker": "", "linewidth": 2})
+    for name, label, colour, style, width in lines:
+        rate = comparison.arrays[f"f_i/{name}"]
+        axes.plot(drive, rate, label=label, color=colour, linestyle=style, linewidth=width)
     axes.set(xlabel="input (thresholds per step)", ylabel="firing rate (spikes per step)")
     axes.legend(loc="upper left")
-
-
-def all_steps(results: dict[str, Any]) -> list[int]:
-    """Return every T of the results, in order."""
-    return sorted({entry["steps"] for entries in runs(results).values() for entry in entries})
 
 
 def _against_steps(axes: Axes, results: dict[str, Any], key: str, label: str, levels: list[float]) -> None:
@@ -283,4 +273,11 @@ def _log_y(axes: Axes, values: list[float]) -> None:
         axes.minorticks_off()
     else:
         axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
+
+
+def _plain(value: float) -> str:
+    """Return a tick's number without powers of ten; M stands for millions."""
+    if value >= 1e6:
+        return f"{value / 1e6:,g} M"
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"

@@ -2,73 +2,67 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bridge import figures
-from bridge.figures import LOOK, runs
+from bridge import figures, table
+from bridge.table import NAMES, count, interval, machine, percent, representatives, runs
 
 if TYPE_CHECKING:
     from bridge.compare import Comparison
 
-NEAR = 0.006  # of accuracy: what the summary calls as good as the artificial network
-
 STYLE = """
 body { max-width: 960px; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff;
-       font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; } h3 { margin: 0 0 .3rem; font-size: 1rem; }
-.summary { font-size: 1.1rem; }
+  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
+h3 { margin: 0 0 .3rem; font-size: 1rem; }
+.summary { font-size: 1.1rem; } li, dd { overflow-wrap: anywhere; }
 figure { margin: 1.5rem 0; break-inside: avoid; } img { width: 100%; height: auto; }
 figcaption, caption { font-size: .9rem; color: #444; text-align: left; } caption { padding-bottom: .4rem; }
 .scroll { overflow-x: auto; margin: 1.5rem 0; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #e3e3e3; }
-th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; } th[scope=colgroup] { text-align: center; }
-tr > :first-child { text-align: left; } td.cheaper { font-weight: bold; background: #dff0e8; }
+th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; } tbody th { font-weight: normal; white-space: nowrap; }
+tr > :first-child { text-align: left; } th[scope=colgroup] { text-align: center; }
+td.cheaper { font-weight: bold; background: #d5ecdf; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 1rem; font-size: .85rem; }
 .columns ul { margin: 0; padding-left: 1.1rem; }
-dt { font-weight: bold; } dd { margin: 0 0 .5rem 1.5rem; overflow-wrap: anywhere; }
+dt { font-weight: bold; } dd { margin: 0 0 .5rem 1.5rem; }
 .facts { display: grid; grid-template-columns: max-content 1fr; font-size: .9rem; } .facts dd { margin: 0 0 0 1rem; }
-@media print { body { max-width: none; margin: 0; font-size: 11pt; } tr { break-inside: avoid; } h2 { break-after: avoid; } }
+@media print { body { max-width: none; margin: 0; font-size: 10pt; } tr { break-inside: avoid; }
+  h2 { break-after: avoid; } }
 """
-
 DEFINITIONS = {
     "T": "The time steps for which the input is shown and in which each layer may fire. A layer starts after the one "
-    "before it, so that an inference takes a few steps more than T; the tables call these the duration.",
+    "before it, so an inference takes a few steps more than T: its duration.",
     "Converted": "The artificial network with each ReLU replaced by an integrate-and-fire neuron that subtracts its "
-    "threshold when it fires: the number of its spikes in T steps stands for the activation (Rueckauer 2017).",
-    "Quantised twin": "The artificial network with each activation rounded to one of the T + 1 numbers of spikes that T "
-    "steps allow (Bu 2022). Where it and the converted network differ, spikes came unevenly.",
-    "Surrogate-trained": "A network of leaky spiking neurons, trained as such by backpropagation through time with a smooth "
-    "derivative in place of the step's (Neftci 2019), with snnTorch (Eshraghian 2023), at one T; other T's are shown, too.",
+    "threshold when it fires: the number of its spikes stands for the activation (Rueckauer 2017).",
+    "Quantised twin": "The artificial network with each activation rounded to one of the T + 1 numbers of spikes that "
+    "T steps allow (Bu 2022). Where the converted network differs from it, spikes came unevenly.",
+    "Surrogate-trained": "A network of leaky spiking neurons, trained as such at one T, with a smooth derivative in "
+    "place of the step's (Neftci 2019), on snnTorch (Eshraghian 2023); then simulated at every T.",
     "Spikes per inference": "All spikes of all layers for one image, the mean over the test images.",
-    "Synaptic operation": "One synapse reached by one spike: an addition of a weight to a potential.",
-    "MAC": "Multiply-accumulate: a multiplication and an addition, the unit of work of an artificial network. The first "
-    "layer of a spiking network needs these, too, once an image, as its input is not spikes but a constant current.",
-    "Decision": "The class with the highest output so far. The step of the decision is the first after which it does not "
-    "change any more, right or wrong.",
-    "Interval": "The 95 % interval of a share of right answers (Wilson 1927). It tells how sure an accuracy is with that many "
-    "test images; it does not tell how accuracy would vary with another training.",
+    "Synaptic operation": "One synapse reached by one spike: a weight is added to a potential.",
+    "MAC": "Multiply-accumulate: a multiplication and an addition, the unit of work of an artificial network. A spiking "
+    "network's first layer does its own once an image, as its input is a constant current and not spikes.",
+    "Relay": "A pooling layer that hands on spikes; where it counts as a layer of neurons, it does so in every figure.",
+    "Decision": "The class with the highest output so far. Its step is the first after which it changes no more.",
+    "Interval": "The 95 % interval of a share of right answers (Wilson 1927): how sure an accuracy is with so many "
+    "test images. It does not tell how accuracy would vary with another training.",
 }
 SOURCES = (
-    "B. Rueckauer, I.-A. Lungu, Y. Hu, M. Pfeiffer, S.-C. Liu: Conversion of continuous-valued deep networks to efficient "
-    "event-driven networks for image classification. Frontiers in Neuroscience 11:682, 2017.",
+    "B. Rueckauer, I.-A. Lungu, Y. Hu, M. Pfeiffer, S.-C. Liu: Conversion of continuous-valued deep networks to "
+    "efficient event-driven networks for image classification. Frontiers in Neuroscience 11:682, 2017.",
     "T. Bu, W. Fang, J. Ding, P. Dai, Z. Yu, T. Huang: Optimal ANN-SNN conversion for high-accuracy and "
     "ultra-low-latency spiking neural networks. ICLR 2022 (QCFS quantisation).",
-    "E. O. Neftci, H. Mostafa, F. Zenke: Surrogate gradient learning in spiking neural networks. IEEE Signal Processing "
-    "Magazine 36(6):51-63, 2019.",
-    "J. K. Eshraghian et al.: Training spiking neural networks using lessons from deep learning. Proceedings of the IEEE "
-    "111(9):1016-1054, 2023 (snnTorch).",
+    "E. O. Neftci, H. Mostafa, F. Zenke: Surrogate gradient learning in spiking neural networks. IEEE Signal "
+    "Processing Magazine 36(6):51-63, 2019.",
+    "J. K. Eshraghian et al.: Training spiking neural networks using lessons from deep learning. Proceedings of the "
+    "IEEE 111(9):1016-1054, 2023 (snnTorch).",
     "M. Horowitz: Computing's energy problem (and what we can do about it). ISSCC 2014, 10-14.",
     "E. B. Wilson: Probable inference, the law of succession, and statistical inference. Journal of the American "
     "Statistical Association 22:209-212, 1927.",
 )
-
-
-class Cheaper(str):
-    """A table's cell that is marked because spiking costs less there."""
 
 
 def render(comparison: Comparison) -> str:
@@ -78,44 +72,41 @@ def render(comparison: Comparison) -> str:
     ----------
     comparison : Comparison
     """
-    data = comparison.results["data"]
-    title = f"Artificial and spiking networks on {data['name']}"
+    title = escape(f"Artificial and spiking networks on {comparison.results['data']['name']}")
     sections = (_accuracy, _spikes, _energy, _latency, _raster, _f_i, _speed)
     body = "\n".join([_summary(comparison.results), *(section(comparison) for section in sections), _method()])
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+        f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
     )
 
 
 def _summary(results: dict[str, Any]) -> str:
-    ann, data, machine, surrogate = (results[key] for key in ("ann", "data", "machine", "surrogate"))
-    chosen, own = _chosen(results), _own(results)
+    ann, data, surrogate = results["ann"], results["data"], results["surrogate"]
+    chosen, own = representatives(results).values()
     last = results["converted"][-1]
-    if chosen["accuracy"] >= ann["accuracy"] - NEAR:
-        reached = f"comes within {100 * NEAR:.1f} points of that, or above, from T = {chosen['steps']} on"
-        reached = reached.removesuffix(" on") if chosen is last else reached
-        reached = reached.replace(" from", " at") if chosen is last else reached
-    else:
-        reached = f"does not come within {100 * NEAR:.1f} points of that; it is best at T = {chosen['steps']}"
-    more = "" if chosen is last else f" and {_percent(last['accuracy'])} at T = {last['steps']}"
+    near = f"within {100 * table.NEAR:.1f} points of that, or above"
+    reached = f"comes {near}, with" if table.is_near(chosen, results) else f"does not come {near}, and is best with"
+    more = "" if chosen is last else f", and {percent(last['accuracy'])} at T = {last['steps']}"
     words = (
-        f"On {_count(data['test'], 'test image')} of {data['name']}, the artificial network {ann['model']} is right in "
-        f"{_percent(ann['accuracy'])} of the cases (95 % interval {_interval(ann)}), with {ann['macs']:,} multiply-accumulates an "
-        f"image. Converted into spiking neurons, it {reached}: {_percent(chosen['accuracy'])}{more}. "
-        f"{surrogate['model']}, trained as a spiking network with surrogate gradients, reaches {_percent(own['accuracy'])} at the "
-        f"T = {own['steps']} it was trained with. {_work('The converted network', chosen, ann)} "
-        f"{_work('The surrogate-trained one', own, ann)} {_verdict(results)}"
+        f"On {count(data['test'], 'test image')} of {data['name']}, the artificial network ({ann['model']}) is right "
+        f"in {percent(ann['accuracy'])} of the cases (95 % interval {interval(ann)}), and makes {ann['macs']:,} "
+        f"multiply-accumulates an image. Converted into spiking neurons, it {reached} T = {chosen['steps']} time "
+        f"steps: {percent(chosen['accuracy'])}{more}. A network trained as a spiking one, with surrogate gradients "
+        f"({surrogate['model']}), reaches {percent(own['accuracy'])} at the T = {own['steps']} it was trained with. "
+        f"{_work('The converted network', chosen, ann)} {_work('The surrogate-trained one', own, ann)} "
+        f"{_verdict(results)}"
     )
+    shape, classes = " × ".join(map(str, data["shape"])), ", ".join(data["classes"])
     facts = {
-        "Data": f"{data['name']}: {data['train']:,} training, {data['validation']:,} validation and {data['test']:,} test images "
-        f"of {' × '.join(map(str, data['shape']))}, classes {', '.join(data['classes'])}",
+        "Data": f"{data['name']}: {data['train']:,} images for training, {data['validation']:,} for validation and "
+        f"{data['test']:,} for this test, {shape}, classes {classes}",
         "Artificial network": f"{ann['model']}, {ann['parameters']:,} parameters{_training(ann)}",
-        "Spiking network": f"{surrogate['model']}, {surrogate['parameters']:,} parameters{_training(surrogate)}; "
-        f"{_percent(surrogate['torch_accuracy'])} right in PyTorch",
-        "Settings": ", ".join(f"{key} {value}" for key, value in results["settings"].items() if value is not None),
-        "Machine": f"{machine['platform']}, {_count(machine['threads'], 'thread')}, Python {machine['python']}",
+        "Spiking network": f"{surrogate['model']}, {surrogate['parameters']:,} parameters{_training(surrogate)}; in "
+        f"PyTorch, where it was trained, {percent(surrogate['torch_accuracy'])} right",
+        "Settings": ", ".join(f"{name} {value}" for name, value in results["settings"].items() if value is not None),
+        "Machine": f"{machine(results)}, Python {results['machine']['python']}",
         "Version": f"allornone {results['version']}",
     }
     pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items() if fact)
@@ -125,38 +116,164 @@ def _summary(results: dict[str, Any]) -> str:
 def _work(who: str, entry: dict[str, Any], ann: dict[str, Any]) -> str:
     share = entry["synaptic_operations"] / ann["macs"]
     return (
-        f"{who} fires {entry['spikes']:,.0f} spikes an image at T = {entry['steps']}, {entry['spikes_per_neuron']:.2f} a neuron, "
-        f"which make {entry['synaptic_operations']:,.0f} synaptic operations, {share:.2f} times the multiply-accumulates."
+        f"{who} fires {entry['spikes']:,.0f} spikes an image at T = {entry['steps']}, {entry['spikes_per_neuron']:.2f} "
+        f"a neuron; they make {entry['synaptic_operations']:,.0f} synaptic operations, {share:.2f} times the artificial "
+        "network's multiply-accumulates."
     )
 
 
 def _verdict(results: dict[str, Any]) -> str:
-    """Say under which cost models the two networks of the summary cost less, and under which more."""
-    ts = {"converted": _chosen(results)["steps"], "surrogate": results["surrogate"]["steps"]}
-    less, more = [], []
+    """Say what both networks cost under every cost model, and where that is less than the artificial network."""
+    chosen, ratios, told = representatives(results), [], []
     for cost in results["energy"]:
-        for who, t in ts.items():
-            row = next(row for row in cost[who] if row["steps"] == t)
-            ratio = row["spiking"] / row["artificial"]
-            (less if ratio < 1 else more).append(f"{cost['title']}, {LOOK[who]['label']}: {ratio:.2f} times")
-    ends = [f"costs {word} energy than the artificial network in {len(cases)} of {len(less) + len(more)} cases "
-            f"({'; '.join(cases)})" for word, cases in (("less", less), ("more", more)) if cases]  # fmt: skip
-    return f"At these T's spiking {', and '.join(ends)}."
-
-
-def _chosen(results: dict[str, Any]) -> dict[str, Any]:
-    """Return the converted network's entry that stands for it: the smallest T that is near, else the best."""
-    converted = results["converted"]
-    near = (entry for entry in converted if entry["accuracy"] >= results["ann"]["accuracy"] - NEAR)
-    return next(near, max(converted, key=lambda entry: entry["accuracy"]))
-
-
-def _own(results: dict[str, Any]) -> dict[str, Any]:
-    """Return the surrogate-trained network's entry at the T it was trained with."""
-    return next(e for e in results["surrogate"]["by_steps"] if e["steps"] == results["surrogate"]["steps"])
+        rows = [next(r for r in cost[who] if r["steps"] == entry["steps"]) for who, entry in chosen.items()]
+        ratios += [row["spiking"] / row["artificial"] for row in rows]
+        told.append(f"{ratios[-2]:.2f} and {ratios[-1]:.2f} times counting “{cost['title']}”")
+    less = sum(ratio < 1 for ratio in ratios)
+    return (
+        f"Relative to the artificial network, these two spend {', '.join(told)} the energy by stated cost models: "
+        f"spiking costs less in {less} of the {len(ratios)} cases and does not in {len(ratios) - less}."
+    )
 
 
 def _training(network: dict[str, Any]) -> str:
     training = network["training"]
-    told = f"; {_count(training['epochs'], 'epoch')} in {training['seconds']:.1f} s" if "epochs" in training else ""
+    told = f"; {count(training['epochs'], 'epoch')} in {training['seconds']:.1f} s" if "epochs" in training else ""
     return told + ("; weights of an earlier run" if "loaded" in training else "")
+
+
+def _accuracy(comparison: Comparison) -> str:
+    results = comparison.results
+    alt = "Accuracy against T, with 95 % intervals: " + "; ".join(
+        f"{NAMES[who]} {percent(entry['accuracy'])} at T = {entry['steps']}"
+        for who, entry in representatives(results).items()
+    )
+    caption = (
+        "Accuracy on the test images. Bars, and the band around the artificial network's line, are 95 % intervals. "
+        "Points at the same T are drawn side by side."
+    )
+    plot = _figure(figures.draw(figures.accuracy, comparison, 4.2), alt, caption)
+    return _section("Accuracy against T", plot, _table(table.accuracy_table(results)))
+
+
+def _spikes(comparison: Comparison) -> str:
+    results = comparison.results
+    alt = "Spikes, spikes per neuron and synaptic operations of an inference against T. " + " ".join(
+        _work(f"The {NAMES[who]} network", entry, results["ann"]) for who, entry in representatives(results).items()
+    )
+    caption = (
+        "Means over the test images. Work grows with T, as each spike is paid for; the artificial network makes its "
+        f"{results['ann']['macs']:,} multiply-accumulates (MACs) once, whatever the image. The points leave out the "
+        f"MACs of a spiking network's first layer, once an image: {results['converted'][0]['input_macs']:,} of the "
+        f"converted network, {results['surrogate']['by_steps'][0]['input_macs']:,} of the surrogate-trained."
+    )
+    plot = _figure(figures.draw(figures.spikes, comparison, 3.9), alt, caption)
+    return _section("Spikes and operations", plot, _table(table.layers_table(results)))
+
+
+def _energy(comparison: Comparison) -> str:
+    results, cards = comparison.results, []
+    for cost in results["energy"]:
+        items = [*cost["assumptions"], *(_where_cheaper(NAMES[who], cost[who]) for who in runs(results))]
+        points = "".join(f"<li>{escape(item)}</li>" for item in items)
+        cards.append(f"<div><h3>{escape(cost['title'])}</h3><ul>{points}</ul></div>")
+    alt = f"Energy of an inference against T under {len(cards)} cost models. {_verdict(results)}"
+    caption = (
+        "Energy of one inference, from counted operations and the assumptions below. The models rank operations; none "
+        "predicts a chip's power, as control, clocks, communication between cores and leakage are left out."
+    )
+    plot = _figure(figures.draw(figures.energy, comparison, 3.9), alt, caption)
+    columns = f'<div class="columns">{"".join(cards)}</div>'
+    return _section("Energy under stated cost models", plot, columns, _table(table.energy_table(results)))
+
+
+def _where_cheaper(who: str, rows: list[dict[str, Any]]) -> str:
+    cheaper = [str(row["steps"]) for row in rows if row["spiking"] < row["artificial"]]
+    return f"result: {who} costs less than artificial at {'T = ' + ', '.join(cheaper) if cheaper else 'no T'}"
+
+
+def _latency(comparison: Comparison) -> str:
+    alt = "Cumulative share of the images whose decision is final, against steps from the image's onset; medians: "
+    alt += "; ".join(
+        f"{NAMES[who]} {entry['latency_median']:g} at T = {entry['steps']}"
+        for who, entry in representatives(comparison.results).items()
+    )
+    caption = (
+        "The share of images whose decision, right or wrong, does not change any more. Steps count from the image's "
+        "onset; none comes before the first spikes have passed all layers. A curve ends with the last image decided."
+    )
+    plot = _figure(figures.draw(figures.latency, comparison, 3.9), alt, caption)
+    return _section("Latency to decision", plot, _table(table.latency_table(comparison)))
+
+
+def _raster(comparison: Comparison) -> str:
+    results, shown = comparison.results, comparison.results["raster"]
+    classes, said = results["data"]["classes"], []
+    for who in runs(results):
+        answer = comparison.arrays[f"{who}/T={shown[f'{who}_steps']}/predictions"][0]
+        said.append(f"the {NAMES[who]} network answers {classes[answer]}")
+    label = classes[shown["label"]]
+    caption = (
+        f"The first test image, of class {label}; {' and '.join(said)}. Each dot is a spike. Layers follow each other "
+        "from top to bottom; a layer is as high as it has neurons, a small one higher, to be seen."
+    )
+    layers = max(len(entry["layers"]) for entries in runs(results).values() for entry in entries)
+    plot = figures.draw(figures.raster, comparison, max(5.0, 0.6 * layers))
+    alt = f"Rasters of the spikes of one image, of class {label}, in every layer of both spiking networks."
+    return _section("One image, spike by spike", _figure(plot, alt, caption))
+
+
+def _f_i(comparison: Comparison) -> str:
+    alt = "Firing rate against constant input: an integrate-and-fire neuron and a leaky one, beside ReLU."
+    caption = (
+        "All or none: below its threshold a neuron is silent, above it fires whole spikes, and a stronger stimulus "
+        "raises their frequency, never their amplitude. Of the integrate-and-fire neuron that frequency is ReLU, "
+        "clipped at one spike a step. The leaky neuron needs input above its leak, its refractory period bounds its "
+        "rate, and as it fires in whole steps, its curve has stairs."
+    )
+    return _section("The all-or-none law, and ReLU", _figure(figures.draw(figures.f_i, comparison, 4.2), alt, caption))
+
+
+def _speed(comparison: Comparison) -> str:
+    caption = (
+        f"Measured once, on {machine(comparison.results)}; short runs vary. The artificial network runs in PyTorch "
+        "as dense products, for which such processors are made; nothing here was measured on neuromorphic hardware."
+    )
+    alt = "Images per second and synaptic events per second of the simulations, against T."
+    plot = _figure(figures.draw(figures.speed, comparison, 3.9), alt, caption)
+    return _section("Speed of the simulation", plot, _table(table.speed_table(comparison.results)))
+
+
+def _method() -> str:
+    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in DEFINITIONS.items())
+    sources = "".join(f"<li>{escape(source)}</li>" for source in SOURCES)
+    return _section("How it was done", f"<dl>{terms}</dl>", f"<h3>Sources</h3><ul>{sources}</ul>")
+
+
+def _section(title: str, *parts: str) -> str:
+    return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(parts) + "\n</section>"
+
+
+def _figure(uri: str, alt: str, caption: str) -> str:
+    return f'<figure><img src="{uri}" alt="{escape(alt)}">\n<figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def _table(content: table.Table) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in content.head)
+    head = f"<tr>{head}</tr>"
+    if content.groups:
+        over = (
+            f'<th scope="colgroup" colspan="{n}">{escape(name)}</th>' if name else f'<td colspan="{n}"></td>'
+            for name, n in content.groups
+        )
+        head = f"<tr>{''.join(over)}</tr>{head}"
+    body = ""
+    for first, *rest in content.rows:
+        cells = "".join(
+            f"<td{' class=cheaper' if isinstance(cell, table.Cheaper) else ''}>{escape(cell)}</td>" for cell in rest
+        )
+        body += f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>\n'
+    return (
+        f'<div class="scroll"><table><caption>{escape(content.caption)}</caption>\n<thead>{head}</thead>\n'
+        f"<tbody>\n{body}</tbody></table></div>"
+    )

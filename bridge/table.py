@@ -1,11 +1,41 @@
-"""A comparison as a table on the terminal."""
+"""A comparison as tables: one on the terminal, and those of the report."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from bridge.compare import Comparison
+
+NEAR = 0.006  # of accuracy: what counts as good as the artificial network
+NAMES = {"ann": "artificial", "converted": "converted", "surrogate": "surrogate-trained", "twin": "quantised twin"}
+
+
+class Cheaper(str):
+    """A cell that is marked because spiking costs less there."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table says.
+
+    Attributes
+    ----------
+    caption : str
+    head : list of str
+        Titles of the columns.
+    rows : list of list of str
+        The first cell of a row is its title.
+    groups : tuple of (str, int)
+        Titles over several columns each, and over how many; an empty one for none.
+    """
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+    groups: tuple[tuple[str, int], ...] = ()
 
 
 def print_table(results: dict[str, Any]) -> None:
@@ -16,56 +46,213 @@ def print_table(results: dict[str, Any]) -> None:
     results : dict
         Of a `bridge.compare.Comparison`.
     """
-    artificial, data = results["ann"], results["data"]
-    title = f"{data['name']}, {data['test']:,} test images"
-    table = Table(title=title, caption="intervals: 95 %, Wilson; energy: arithmetic only / with memory", caption_style="dim")
-    for name in ("network", "T", "accuracy %", "interval %", "spikes", "operations", "decided after", "energy nJ", "images/s"):
-        table.add_column(name, justify="left" if name == "network" else "right")
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    ann, data, own = results["ann"], results["data"], results["surrogate"]["steps"]
     costs = {cost["model"]: cost for cost in results["energy"]}
     compute, memory = costs["compute"], costs["memory"]
-    table.add_row(
-        f"{artificial['model']} (artificial)",
-        "",
-        _percent(artificial["accuracy"]),
-        _interval(artificial),
-        "",
-        f"{artificial['macs']:,.0f} MAC",
-        "",
-        _energies(compute["converted"][0]["artificial"], memory["converted"][0]["artificial"]),
-        f"{artificial['images_per_second']:,.0f}",
-        end_section=True,
-    )
-    for label, entries, key in (
-        (f"{artificial['model']} converted", results["converted"], "converted"),
-        (f"{results['surrogate']['model']} (surrogate)", results["surrogate"]["by_steps"], "surrogate"),
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), show_edge=False, header_style="bold")
+    grid.add_column("network", no_wrap=True)
+    for name in (
+        "T",
+        "right\n%",
+        "95 %\ninterval",
+        "spikes",
+        "ops or\nMACs",
+        "steps",
+        "arith.\nuJ",
+        "memory\nuJ",
+        "images\n/s",
     ):
+        grid.add_column(name, justify="right", no_wrap=True)
+
+    def energies(who: str, i: int, kind: str) -> list[str]:
+        return [_brief(1e6 * cost[who][i][kind]) for cost in (compute, memory)]
+
+    cells = ["", f"{100 * ann['accuracy']:.2f}", _range(ann), "", _brief(ann["macs"]), ""]
+    speed = _brief(ann["images_per_second"])
+    grid.add_row(NAMES["ann"], *cells, *energies("converted", 0, "artificial"), speed, end_section=True)
+    for who, entries in runs(results).items():
         for i, entry in enumerate(entries):
-            own = " *" if key == "surrogate" and entry["steps"] == results["surrogate"]["steps"] else ""
-            table.add_row(
-                label if i == 0 else "",
-                f"{entry['steps']}{own}",
-                _percent(entry["accuracy"]),
-                _interval(entry),
-                f"{entry['spikes']:,.0f}",
-                f"{entry['synaptic_operations']:,.0f}",
-                f"{entry['latency_median']:.0f} steps",
-                _energies(compute[key][i]["spiking"], memory[key][i]["spiking"]),
-                f"{entry['images_per_second']:,.0f}",
+            grid.add_row(
+                NAMES[who].split("-")[0] if i == 0 else "",
+                f"{entry['steps']}{'*' if who == 'surrogate' and entry['steps'] == own else ''}",
+                f"{100 * entry['accuracy']:.2f}",
+                _range(entry),
+                _brief(entry["spikes"]),
+                _brief(entry["synaptic_operations"]),
+                f"{entry['latency_median']:g}",
+                *energies(who, i, "spiking"),
+                _brief(entry["images_per_second"]),
                 end_section=i == len(entries) - 1,
             )
-    console = Console()
-    console.print(table)
-    console.print("* the number of steps it was trained with", style="dim", highlight=False)
+    console = Console(highlight=False)
+    names = f"{ann['model']}, and {results['surrogate']['model']} trained with surrogate gradients"
+    console.print(f"{data['name']}, {count(data['test'], 'test image')}: {names}", markup=False)
+    console.print(grid)
+    console.print("*: the T it was trained with. For an image: spikes; synaptic operations or")
+    console.print("multiply-accumulates; steps to the decision (median); energy of arithmetic only")
+    console.print("and with memory, by stated assumptions: the report has them.")
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+def accuracy_table(results: dict[str, Any]) -> Table:
+    """Return accuracy, interval and agreement for every T."""
+    by_steps = {who: {entry["steps"]: entry for entry in entries} for who, entries in runs(results).items()}
+    rows = []
+    for t in all_steps(results):
+        mine, other = by_steps["converted"].get(t), by_steps["surrogate"].get(t)
+        cells = ["–"] * 6
+        if mine:
+            cells[:4] = (
+                percent(mine["accuracy"]),
+                interval(mine),
+                percent(mine["agreement"]),
+                percent(mine["twin_accuracy"]),
+            )
+        if other:
+            cells[4:] = percent(other["accuracy"]), interval(other)
+        rows.append([f"{t}{' *' if t == results['surrogate']['steps'] else ''}", *cells])
+    ann = results["ann"]
+    return Table(
+        f"Artificial network: {percent(ann['accuracy'])}, interval {interval(ann)}. Agreement: same answer as the "
+        "artificial network. * the T that the surrogate-trained network was trained with.",
+        ["T", "accuracy", "interval", "agreement", "quantised twin", "accuracy", "interval"],
+        rows,
+        (("", 1), (NAMES["converted"], 4), (NAMES["surrogate"], 2)),
+    )
 
 
-def _interval(entry: dict[str, Any]) -> str:
+def layers_table(results: dict[str, Any]) -> Table:
+    """Return the spikes of every layer, at the T's that stand for the networks."""
+    rows = []
+    for who, entry in representatives(results).items():
+        for layer in entry["layers"]:
+            share = layer["spikes"] / (entry["spikes"] or 1)
+            cells = [
+                f"{layer['neurons']:,}",
+                f"{layer['spikes']:,.1f}",
+                f"{layer['spikes_per_neuron']:.3f}",
+                percent(share),
+            ]
+            rows.append([f"{NAMES[who]}, T = {entry['steps']}", layer["name"], *cells])
+    head = ["network", "layer", "neurons", "spikes per inference", "spikes per neuron", "share of spikes"]
+    return Table("Spikes by layer, at the T's of the summary; means over the test images.", head, rows)
+
+
+def energy_table(results: dict[str, Any]) -> Table:
+    """Return energies and break-even points under every cost model, for every T."""
+    costs, rows = results["energy"], []
+    factor, unit = energy_unit(results)
+    for who, entries in runs(results).items():
+        for i, entry in enumerate(entries):
+            cells = [f"{entry['spikes_per_neuron']:.2f}"]
+            for row in (cost[who][i] for cost in costs):
+                mark = Cheaper if row["spiking"] < row["artificial"] else str
+                even = row["break_even_spikes_per_neuron"]
+                cells += [_plain(factor * row["artificial"]), mark(_plain(factor * row["spiking"]))]
+                cells.append(f"{even:.2f}" if math.isfinite(even) else "–")
+            rows.append([NAMES[who], str(entry["steps"]), *cells])
+    return Table(
+        "With the break-even number of spikes per neuron both networks would cost the same: where the actual number is "
+        "below it, spiking costs less (marked), and where it is 0, no sparseness would be enough.",
+        ["network", "T", "spikes per neuron", *["artificial", "spiking", "break-even"] * len(costs)],
+        rows,
+        (("", 3), *((f"{cost['title']} ({unit})", 3) for cost in costs)),
+    )
+
+
+def latency_table(comparison: Comparison) -> Table:
+    """Return the steps to the decision that stays, for every T."""
+    rows = []
+    for who, entries in runs(comparison.results).items():
+        for entry in entries:
+            steps = comparison.arrays[f"{who}/T={entry['steps']}/latency"]
+            numbers = (entry["duration"], steps.min(), entry["latency_median"], entry["latency_90"], steps.max())
+            rows.append([NAMES[who], str(entry["steps"]), *(f"{n:g}" for n in numbers), percent(entry["accuracy"])])
+    head = ["network", "T", "duration", "earliest", "median", "90 % of images", "latest", "accuracy"]
+    return Table("Steps from the image's onset to the decision that stays.", head, rows)
+
+
+def speed_table(results: dict[str, Any]) -> Table:
+    """Return the speed of every run."""
+    rows = [[NAMES["ann"], "–", f"{results['ann']['images_per_second']:,.0f}", "–"]]
+    for who, entries in runs(results).items():
+        for entry in entries:
+            speeds = (f"{entry[key]:,.0f}" for key in ("images_per_second", "events_per_second"))
+            rows.append([NAMES[who], str(entry["steps"]), *speeds])
+    head = ["network", "T", "images per second", "synaptic events per second"]
+    return Table(f"Speed on {machine(results)}.", head, rows)
+
+
+def runs(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the entries of the two spiking networks, one for every T."""
+    return {"converted": results["converted"], "surrogate": results["surrogate"]["by_steps"]}
+
+
+def all_steps(results: dict[str, Any]) -> list[int]:
+    """Return every T of the results, in order."""
+    return sorted({entry["steps"] for entries in runs(results).values() for entry in entries})
+
+
+def representatives(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entries that stand for the spiking networks.
+
+    Of the converted one that of the smallest T as good as the artificial network, else of the best T; of the
+    surrogate-trained one that of the T it was trained with.
+    """
+    converted, surrogate = results["converted"], results["surrogate"]
+    near = (entry for entry in converted if is_near(entry, results))
+    return {
+        "converted": next(near, max(converted, key=lambda entry: entry["accuracy"])),
+        "surrogate": next(entry for entry in surrogate["by_steps"] if entry["steps"] == surrogate["steps"]),
+    }
+
+
+def is_near(entry: dict[str, Any], results: dict[str, Any]) -> bool:
+    """Return whether a network is as good as the artificial one."""
+    return entry["accuracy"] >= results["ann"]["accuracy"] - NEAR
+
+
+def energy_unit(results: dict[str, Any]) -> tuple[float, str]:
+    """Return the factor and the name of the unit that suits the results' energies, which are in joules."""
+    largest = max(row["spiking"] for cost in results["energy"] for who in runs(results) for row in cost[who])
+    return (1e9, "nJ") if largest < 1e-4 else (1e6, "µJ")
+
+
+def machine(results: dict[str, Any]) -> str:
+    """Return where the results were measured."""
+    return f"{results['machine']['platform']}, {count(results['machine']['threads'], 'thread')}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.2f} %"
+
+
+def interval(entry: dict[str, Any]) -> str:
+    """Return the interval of an accuracy in percent, in words."""
     low, high = entry["interval"]
-    return f"{100 * low:.1f}-{100 * high:.1f}"
+    return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def _energies(compute: float, memory: float) -> str:
-    return f"{compute * 1e9:,.0f} / {memory * 1e9:,.0f}"
+def count(number: int, noun: str) -> str:
+    """Return a number of things, such as "2 threads"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _range(entry: dict[str, Any]) -> str:
+    return interval(entry).replace(" to ", "-")
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
+
+
+def _brief(value: float) -> str:
+    """Return a number >= 0 with three digits, such as 934k."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * size:
+            return f"{value / size:#.3g}".rstrip(".") + letter
+    return f"{value:#.3g}".rstrip(".")

@@ -11,7 +11,9 @@ from fractions import Fraction
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
+
+from snn.jit import intrinsic
 
 
 def fma(a: float, b: float, c: float) -> float:

@@ -6,6 +6,7 @@ import math
 import numbers
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from snn.errors import ValidationError
 from snn.random import Distribution
@@ -16,7 +17,9 @@ _STEP_TOLERANCE = 1e-9
 def number(owner: str, name: str, value: object, *, minimum: float = -math.inf, exclusive: bool = False) -> float:
     """Return `value` as a finite float not below `minimum` (above it, if `exclusive`)."""
     expected = "a finite number" + (f" {'>' if exclusive else '>='} {minimum:g}" if minimum > -math.inf else "")
-    if isinstance(value, bool) or not isinstance(value, numbers.Real | np.ndarray) or np.ndim(value) != 0:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ValidationError(owner, name, value, expected)
     result = float(value)
     if not math.isfinite(result) or result < minimum or (exclusive and result <= minimum):
@@ -70,7 +73,7 @@ def parameter(
     return result
 
 
-def steps(owner: str, name: str, value: float | np.ndarray, dt: float, *, minimum: int = 0) -> np.ndarray:
+def steps(owner: str, name: str, value: ArrayLike, dt: float, *, minimum: int = 0) -> np.ndarray:
     """Return times in ms as whole numbers of steps of `dt`, or refuse them with the nearest that would do."""
     exact = np.asarray(value, np.float64) / dt
     whole = np.rint(exact)

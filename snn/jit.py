@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numba.extending
 import numpy as np
 from numba.core import cgutils, types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
+
+intrinsic: Any = numba.extending.intrinsic  # its result takes one argument less than what it decorates
 
 _warned = False
 _cache_folders: set[str] = set()
@@ -46,7 +49,7 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
         return lambda inner: compiled(inner, **options)
     options = {"nogil": True, "error_model": "numpy", **options}
     try:
-        dispatcher = numba.njit(cache=True, **options)(function)
+        dispatcher: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError as error:  # Numba found no folder it may write to
         _warn_uncached(str(error))
         return numba.njit(**options)(function)
@@ -147,7 +150,7 @@ def _load_compiled(struct, row, column):
 
 
 def store(struct, row, column, item):
-    """Write the numbers of one element, a NamedTuple as `load` returns it, into a struct whose fields are all arrays."""
+    """Write the numbers of one element, as `load` returns them, into a struct whose fields are all arrays."""
     for field, value in zip(struct, item, strict=True):
         field[row, column] = value
 

@@ -230,8 +230,8 @@ class Network:
         rule : Rule or Layer, optional
             Who is connected to whom; not for Poisson input with a train of its own for every target.
         weight : float, array or distribution, optional
-            Effect of a spike: mV for delta synapses, pA for exponential ones, nothing for currents, which it multiplies;
-            negative weights inhibit. An array has an element a synapse, in the rule's order. 1 by default; not for
+            Effect of a spike: mV for delta synapses, pA for exponential ones; of a current, what multiplies it.
+            Negative weights inhibit. An array has an element a synapse, in the rule's order. 1 by default; not for
             rules that bring their weights.
         delay : float, array or distribution, optional
             In ms, at least one step between neurons. One step by default; none for stimuli.
@@ -296,7 +296,7 @@ class Network:
             expected = "no rule: every target has a train of its own" if own_train else "a rule such as snn.OneToOne()"
             raise ValidationError(owner, "rule", rule, expected)
         if own_train:
-            self._fits(owner, "rate", source.stimulus.rate, target.size)
+            self._fits(owner, "rate", source.stimulus.rate, target.size)  # pyright: ignore[reportAttributeAccessIssue]
         synapses = self._check_rule(owner, source, target, rule)
         brings_weights = getattr(rule, "weights", None) is not None
         if brings_weights and weight is not None:

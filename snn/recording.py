@@ -195,14 +195,14 @@ def join(parts: Iterable[Recording]) -> Recording:
     first, last = parts[0], parts[-1]
     spikes = {}
     for name, record in first.spikes.items():
-        columns = [
+        samples, steps, neurons = (
             np.concatenate([getattr(part.spikes[name], column) for part in parts])
             for column in ("samples", "steps", "neurons")
-        ]
+        )
         if first.batch > 1 and len(parts) > 1:
-            order = np.argsort(columns[0], kind="stable")
-            columns = [column[order] for column in columns]
-        spikes[name] = SpikeRecord(*columns, record.shape, first.batch, first.dt, first.start, last.stop)
+            order = np.argsort(samples, kind="stable")
+            samples, steps, neurons = samples[order], steps[order], neurons[order]
+        spikes[name] = SpikeRecord(samples, steps, neurons, record.shape, first.batch, first.dt, first.start, last.stop)
     traces = tuple(
         Trace(
             same[0].population,

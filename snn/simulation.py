@@ -160,7 +160,7 @@ class Simulation:
         """Return a copy of a state variable now, (batch, n)."""
         self._own(population, self.network.populations, "state")
         node = self.program.names.index(population.name)
-        names = self.program.groups[self.program.nodes.group[node]].state._fields
+        names = self.program.groups[int(self.program.nodes.group[node])].state._fields
         if variable not in names:
             raise ValidationError("state", "variable", variable, f"one of {', '.join(names)}")
         return self._engine.variable(population.name, variable).copy()
@@ -172,7 +172,8 @@ class Simulation:
 
     def _record(self, first: int, steps: int) -> Recording:
         start, stop = first * self.dt, (first + steps) * self.dt
-        shapes = {name: (self.network.populations | self.network.sources)[name].shape for name in self.program.names}
+        known = self.network.populations | self.network.sources
+        shapes = {name: known[name].shape or () for name in self.program.names}
         empty = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32)
         spikes = {
             name: SpikeRecord(*(self._engine.spikes(name) if steps else empty), shape, self.batch, self.dt, start, stop)
@@ -210,10 +211,9 @@ class Simulation:
         if array.shape not in ((source.size,), (self.batch, source.size)):
             expected = f"shape {source.shape} or {(self.batch, *source.shape)}"
             raise ValidationError(owner, name, f"array of shape {np.shape(values[name])}", expected)
-        if name == "rate":
-            if array.min() < 0 or array.max() * self.dt > 1000.0 * (1 + 1e-12):
-                wrong = float(array.min() if array.min() < 0 else array.max())
-                raise ValidationError(owner, name, wrong, f"rates from 0 to {1000.0 / self.dt:g} Hz, a spike a step")
+        if name == "rate" and (array.min() < 0 or array.max() * self.dt > 1000.0 * (1 + 1e-12)):
+            wrong = float(array.min() if array.min() < 0 else array.max())
+            raise ValidationError(owner, name, wrong, f"rates from 0 to {1000.0 / self.dt:g} Hz, a spike a step")
         self._engine.set_input(source.name, array)
 
     def _trains(self, owner: str, source: Source, trains: Any) -> Any:
@@ -275,4 +275,8 @@ def _progress(report: Report, duration: float) -> tuple[Callable[[float], None],
     from tqdm.auto import tqdm
 
     bar = tqdm(total=round(duration, 6), unit="ms", desc="simulating", leave=False)
-    return (lambda done: bar.update(round(done - bar.n, 6)) and None), bar.close
+
+    def advance(done: float) -> None:
+        bar.update(round(done - bar.n, 6))
+
+    return advance, bar.close

@@ -46,7 +46,7 @@ def poisson_count(word, mean):
     n, probability = 0, math.exp(-mean)
     cumulative = probability
     while True:
-        if n > mean and probability < 2.0**-34 or round(cumulative * 2**32) > 2**32 - 1:
+        if (n > mean and probability < 2.0**-34) or round(cumulative * 2**32) > 2**32 - 1:
             return n
         if word < round(cumulative * 2**32):
             return n
@@ -228,7 +228,12 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
         least = 1 if hasattr(projection.source, "model") else 0
         for (s, t, w), delay in zip(found, delays, strict=True):
             port = 2 if current else cells[projection.target.name].port(w)
-            entry = (t, port, rounded(w, projection.target.name, port), least if np.isnan(delay) else in_steps(delay, dt))
+            entry = (
+                t,
+                port,
+                rounded(w, projection.target.name, port),
+                least if np.isnan(delay) else in_steps(delay, dt),
+            )
             table.setdefault(s, []).append(entry)
         outgoing.append(table)
     drives = {}
@@ -263,7 +268,9 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
                 rates = np.broadcast_to(source.stimulus.rate, projection.target.size)
                 for t in range(projection.target.size):
                     word = philox(network.seed, stream, t // 4, k, sample, 0)[t % 4]
-                    into[t][port] += poisson_count(word, rates[t] * dt / 1000.0) * rounded(projection.weight, name, port)
+                    into[t][port] += poisson_count(word, rates[t] * dt / 1000.0) * rounded(
+                        projection.weight, name, port
+                    )
             else:
                 deliver(projection, outgoing[p], fired[source.name], k, into, counters[p])
         for name, c in cells.items():

@@ -14,7 +14,8 @@ to v, with exponential ones to i_syn.
 The step is exact for input that is constant or arrives at the grid's points (Rotter and Diesmann, Biol. Cybern. 81,
 1999). With h = dt, a = 1 / tau_m, s = 1 / tau_syn and phi(x) = (exp(x) - 1) / x:
 
-    v(t+h)     = e^{-ah} v(t) + (1 - e^{-ah}) v_rest + (h/c_m) phi(-ah) (i_e + i) + (h/c_m) e^{-ah} phi((a-s) h) i_syn(t)
+    v(t+h)     = e^{-ah} v(t) + (1 - e^{-ah}) v_rest + (h/c_m) phi(-ah) (i_e + i)
+                 + (h/c_m) e^{-ah} phi((a-s) h) i_syn(t)
     i_syn(t+h) = e^{-sh} i_syn(t)
 
 in which nothing is singular at tau_syn = tau_m or a = 0.
@@ -23,7 +24,7 @@ in which nothing is singular at tau_syn = tau_m or a = 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -189,7 +190,7 @@ def step_retested(p, s, x, armed):
     return DeltaState(v, 0), spiked
 
 
-def _phi(x):
+def _phi(x: Any) -> Any:
     """Return (exp(x) - 1) / x, which is 1 at x = 0."""
     x = np.asarray(x, np.float64)
     safe = np.where(x == 0, 1.0, x)
@@ -233,7 +234,7 @@ class _IntegrateAndFire(Model):
             return "syn"
         return "inh" if weight_is_negative else "ex"
 
-    def _leak(self, values: Values) -> tuple[float | np.ndarray, float | np.ndarray]:
+    def _leak(self, values: Values) -> tuple[Any, Any]:
         """Return the membrane's rate of decay in 1/ms and the voltage it decays to in mV."""
         raise NotImplementedError
 
@@ -243,7 +244,7 @@ class _IntegrateAndFire(Model):
         threshold, reset = values["v_threshold"], values["v_reset"]
         if np.any(np.asarray(reset) >= threshold):
             raise ValidationError(name, "v_reset", reset, f"values below v_threshold = {threshold}")
-        a, v_rest = self._leak(values)
+        a, v_rest = self._leak(values)  # 1/ms, mV
         gain = dt / values["c_m"] * _phi(-a * dt)
         membrane = {
             "decay": np.exp(-a * dt),
@@ -251,13 +252,13 @@ class _IntegrateAndFire(Model):
             "gain": gain,
             "v_threshold": threshold,
             "v_reset": reset,
-            "drop": np.subtract(threshold, reset),
+            "drop": threshold - reset,
             "soft": self.reset == "soft",
             "refractory_steps": checks.steps(name, "t_ref", values["t_ref"], dt),
         }
         start = {"v": v_rest, "refractory": 0}
 
-        def synapse(tau):
+        def synapse(tau: Any) -> tuple[Any, Any]:
             return np.exp(-dt / tau), dt / values["c_m"] * np.exp(-a * dt) * _phi((a - 1 / tau) * dt)
 
         if self.synapse == "delta":
@@ -418,7 +419,7 @@ class DiscreteLIF(Model):
         """Take the parameters as they are."""
         threshold, reset = values["v_threshold"], values["v_reset"]
         if self.reset == "retested":
-            parameters = Retested(values["beta"], threshold, np.subtract(threshold, reset))
+            parameters = Retested(values["beta"], threshold, threshold - reset)
             return Lowered(parameters, DeltaState(0.0, 0), DeltaArrivals)
         parameters = Delta(
             decay=values["beta"],
@@ -426,7 +427,7 @@ class DiscreteLIF(Model):
             gain=1.0,
             v_threshold=threshold,
             v_reset=reset,
-            drop=np.subtract(threshold, reset),
+            drop=threshold - reset,
             soft=self.reset == "soft",
             refractory_steps=0,
         )

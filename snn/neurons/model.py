@@ -22,7 +22,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 from numba.extending import overload
 
 from snn.jit import compiled
@@ -69,7 +68,7 @@ class Lowered(NamedTuple):
     arrivals: type
 
 
-Values = dict[str, float | np.ndarray]
+Values = dict[str, Any]  # numbers, or arrays with an element a neuron
 
 
 @dataclass(frozen=True)

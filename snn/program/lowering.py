@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,10 @@ from snn.errors import ValidationError
 from snn.network import Network, Population, Projection, Source
 from snn.neurons.model import Lowered, Values
 from snn.program import neurons, synapses
-from snn.program.neurons import Group
+from snn.program.pools import Pools
+from snn.program.program import Program
 from snn.program.stages import stages_of
+from snn.program.stimuli import stimulus_input
 from snn.program.tables import (
     KINDS,
     NEURONS,
@@ -25,93 +26,14 @@ from snn.program.tables import (
     Currents,
     Nodes,
     Noise,
-    Projections,
+    Probes,
     Slices,
-    Stages,
-    Synapses,
 )
 from snn.random import poisson_thresholds
-from snn.stimuli import Current, Poisson, SpikeTrains
+from snn.stimuli import Current, SpikeTrains
 
 _SLICE = 4096  # neurons a slice, about: sums and state of so many stay in a core's second-level cache
 _STREAMS = 64  # streams of random numbers set aside for each thing in a network
-
-
-class ProbeTable(NamedTuple):
-    """What to record of the neurons' state; a row a probe, all int64."""
-
-    node: np.ndarray
-    variable: np.ndarray  # index into the group's state
-    start: np.ndarray
-    stop: np.ndarray
-    every: np.ndarray  # steps
-    first: np.ndarray  # column of the first neuron in the recorded array
-
-
-@dataclass(frozen=True, eq=False)
-class Program:
-    """A network lowered to arrays for one step length; what an engine runs, and all it sees.
-
-    Attributes
-    ----------
-    dt : float
-        Step in ms.
-    seed : int
-        Seed of what was drawn in lowering.
-    names : tuple of str
-        The nodes: populations, then stimuli that are populations of trains.
-    nodes, slices, stages, projections, synapses, noise, currents, probes : NamedTuple
-        See `snn.program.tables`.
-    incoming : ndarray of int64
-        The projections of each node, by target.
-    groups : tuple of Group
-        Parameters and initial state of the neurons, by model.
-    quanta : ndarray of float64
-        For each port the number that one unit of its integer sums stands for.
-    fan_out : dict of str to ndarray
-        Number of synapses of every neuron of a node.
-    inputs : dict of str to ndarray
-        What stimuli bring: rates in Hz, amplitudes in pA, or (step, neuron) of given spikes.
-    streams : dict of str to int
-        First stream of random numbers of each population and stimulus.
-    sizes : dict of str to int
-        How many counters max-pooling needs.
-    notes : tuple of str
-        What lowering changed on the way, such as rounded weights and delays.
-    """
-
-    dt: float
-    seed: int
-    names: tuple[str, ...]
-    nodes: Nodes
-    slices: Slices
-    stages: Stages
-    projections: Projections
-    synapses: Synapses
-    incoming: np.ndarray
-    noise: Noise
-    currents: Currents
-    current_sources: tuple[str, ...]
-    probes: ProbeTable
-    groups: tuple[Group, ...]
-    quanta: np.ndarray
-    fan_out: dict[str, np.ndarray]
-    inputs: dict[str, np.ndarray]
-    streams: dict[str, int]
-    sizes: dict[str, int]
-    notes: tuple[str, ...]
-
-    @property
-    def slots(self) -> int:
-        """Number of places where arriving weights are summed."""
-        return int(((self.nodes.ports + 1) * self.nodes.size)[self.nodes.kind == NEURONS].sum())
-
-    def __str__(self) -> str:
-        lines = [f"Program: dt {self.dt:g} ms, {len(self.names)} nodes, {len(self.projections.kind)} projections"]
-        for i, name in enumerate(self.names):
-            out = self.fan_out[name]
-            lines.append(f"  {name}: {self.nodes.size[i]:,} neurons, {int(out.sum()):,} synapses from them")
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
 def lower_model(population: Population, values: Values, dt: float) -> Lowered:
@@ -175,7 +97,7 @@ class _Lowering:
             self.groups.append(neurons.group(lowered, states, [p.size for p in group]))
 
     def lower_nodes(self) -> None:
-        """Number nodes, slots, ports and slices."""
+        """Give nodes, slots, ports and slices their numbers."""
         columns = {name: np.zeros(len(self.order), np.int64) for name in Nodes._fields}
         bounds, slot, quantum = [], 0, 0
         whole = {p.target.name for p in self.network.projections if isinstance(p.rule, Conv2d | SumPool2d | MaxPool2d)}
@@ -243,7 +165,7 @@ class _Lowering:
 
     def integers(self, projection: Projection, weights: np.ndarray, port: int) -> np.ndarray:
         """Return weights as multiples of the port's quantum, noting what rounding cost."""
-        quantum = self.quanta[self.columns["quantum"][self.node[projection.target.name]] + port]
+        quantum = float(self.quanta[self.columns["quantum"][self.node[projection.target.name]] + port])
         rounded = synapses.to_integers(weights, quantum)
         given = np.asarray(weights)[np.asarray(weights) != 0]
         if given.size:
@@ -254,7 +176,7 @@ class _Lowering:
 
     def lower_projections(self) -> None:
         """Lower every projection, sort them by target, and find the order of work."""
-        pools = _Pools()
+        pools = Pools()
         rows, targets, ends, noise, currents = [], [], [], [], []
         for i, (projection, weights, edges) in enumerate(
             zip(self.network.projections, self.weights, self.edges, strict=True)
@@ -314,7 +236,10 @@ class _Lowering:
             ports = np.where(inhibits, negative, positive)
             integers = self.integers(projection, np.where(inhibits, 0.0, weights), positive)
             integers = integers + self.integers(projection, np.where(inhibits, weights, 0.0), negative)
-        parts = synapses.rows_of(*edges, integers, delays, ports * size, self.bounds[node], projection.source.size)
+        sources, targets = edges
+        parts = synapses.rows_of(
+            sources, targets, integers, delays, ports * size, self.bounds[node], projection.source.size
+        )
         return pools.add_list(self.node.get(projection.source.name, -1), first_slot, *parts)
 
     def _pattern(self, projection, integers, delays, slot, pools) -> dict:
@@ -335,7 +260,8 @@ class _Lowering:
         target, weight = projection.target, np.asarray(projection.weight)
         port = self.port(target, bool(weight < 0))
         integer = int(self.integers(projection, weight, port))
-        rate = np.broadcast_to(np.asarray(projection.source.stimulus.rate, np.float64), target.size)
+        stimulus: Any = projection.source.stimulus  # pyright: ignore[reportAttributeAccessIssue]
+        rate = np.broadcast_to(np.asarray(stimulus.rate, np.float64), target.size)
         mean = rate * self.dt / 1000.0
         if mean.max() > 500:
             owner = f"poisson {projection.source.name!r}"
@@ -352,9 +278,9 @@ class _Lowering:
         for i, table in enumerate(tables):
             thresholds[i, : len(table)] = table
         _, self.columns["first_noise"] = _by_node([entry[0] for entry in noise], len(self.order))
-        integers = [np.array([entry[i] for entry in noise], np.int64) for i in (1, 2, 3)]
+        slots, weights, streams = (np.array([entry[i] for entry in noise], np.int64) for i in (1, 2, 3))
         first = np.cumsum([0, *map(len, means)])[:-1].astype(np.int64)
-        return Noise(*integers, first, row.ravel().astype(np.int32), thresholds)
+        return Noise(slots, weights, streams, first, row.ravel().astype(np.int32), thresholds)
 
     def _current_table(self, currents: list) -> None:
         currents.sort(key=lambda entry: entry[0])
@@ -375,7 +301,7 @@ class _Lowering:
 
     # ---- the rest
 
-    def probes(self) -> ProbeTable:
+    def probes(self) -> Probes:
         """Lower what is to be recorded."""
         table, first = [], 0
         for probe in self.network.probes:
@@ -395,27 +321,11 @@ class _Lowering:
             table.append(row)
             first += probe.view.stop - probe.view.start
         array = np.array(table, np.int64).reshape(-1, 6)
-        return ProbeTable(*(np.ascontiguousarray(array[:, i]) for i in range(6)))
+        return Probes(*(np.ascontiguousarray(array[:, i]) for i in range(6)))
 
     def inputs(self) -> dict[str, np.ndarray]:
         """Return what the stimuli bring, by name."""
         return {name: stimulus_input(source, self.dt) for name, source in self.network.sources.items() if source.shape}
-
-
-def stimulus_input(source: Source, dt: float) -> np.ndarray:
-    """Return what a stimulus brings: rates, amplitudes (elements,), or given spikes as rows (step, neuron) in order."""
-    stimulus = source.stimulus
-    if isinstance(stimulus, Current):
-        return stimulus.amplitude.ravel()
-    owner = f"{source.name!r}"
-    if isinstance(stimulus, Poisson):
-        rate = np.broadcast_to(np.asarray(stimulus.rate, np.float64), source.size)
-        if rate.max() * dt > 1000.0 * (1 + 1e-12):
-            raise ValidationError(owner, "rate", float(rate.max()), f"at most one spike a step, {1000.0 / dt:g} Hz")
-        return np.ascontiguousarray(rate)
-    steps = [checks.steps(owner, f"trains[{i}]", train, dt, minimum=1) for i, train in enumerate(stimulus.trains)]
-    rows = np.stack([np.concatenate(steps), np.repeat(np.arange(len(steps)), [len(s) for s in steps])], axis=1)
-    return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
 
 
 def _is_current(projection: Projection) -> bool:
@@ -428,71 +338,6 @@ def _by_node(nodes: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(array, kind="stable")
     first = np.searchsorted(array[order], np.arange(count + 1)).astype(np.int64)
     return order.astype(np.int64)[first[0] :], first - first[0]
-
-
-class _Pools:
-    """The arrays that projections share, as they grow."""
-
-    def __init__(self):
-        self.pattern_weights: list[np.ndarray] = []
-        self.weights: list[np.ndarray] = []
-        self.targets: list[np.ndarray] = []
-        self.rows: list[np.ndarray] = []
-        self.delays: list[np.ndarray] = []
-        self.sizes = dict.fromkeys(("pattern_weights", "weights", "rows", "delays"), 0)
-        self.counters = self.bests = 0
-
-    def _row(self, source: int, kind: int, slot: int, delays: np.ndarray) -> dict:
-        row = dict.fromkeys(Projections._fields, 0)
-        row |= {
-            "source": source,
-            "kind": kind,
-            "slot": slot,
-            "delays": len(delays),
-            "first_delay": self.sizes["delays"],
-        }
-        row |= {"first_weight": self.sizes["pattern_weights"], "first_row": self.sizes["rows"], "geometry": [0] * 12}
-        self.delays.append(delays)
-        self.sizes["delays"] += len(delays)
-        return row
-
-    def add_list(self, source, slot, rows, targets, weights, delays) -> dict:
-        """Add a list of synapses; its rows count from the first entry of all lists."""
-        row = self._row(source, KINDS["sparse"], slot, delays)
-        self.rows.append(rows + self.sizes["weights"])
-        self.sizes["rows"] += len(rows)
-        self.weights.append(weights)
-        self.targets.append(targets)
-        self.sizes["weights"] += len(weights)
-        return row
-
-    def add_pattern(self, source, kind, slot, weights, delay, shape) -> dict:
-        """Add a projection without a list."""
-        row = self._row(source, kind, slot, np.array([delay]))
-        row["geometry"] = shape
-        self.pattern_weights.append(weights)
-        self.sizes["pattern_weights"] += len(weights)
-        return row
-
-    def table(self, rows: list[dict]) -> Projections:
-        """Return the rows as a table."""
-        columns = {name: np.array([row[name] for row in rows], np.int64) for name in Projections._fields}
-        columns["geometry"] = columns["geometry"].reshape(len(rows), 12)
-        return Projections(**columns)
-
-    def synapses(self) -> Synapses:
-        """Return the arrays."""
-
-        def join(parts, kind):
-            return np.concatenate([*parts, np.zeros(0, kind)]).astype(kind, copy=False)
-
-        return Synapses(
-            pattern_weights=join(self.pattern_weights, np.int32),
-            weights=join(self.weights, np.int32),
-            targets=join(self.targets, np.int32),
-            rows=join(self.rows, np.int64),
-            delays=join(self.delays, np.int64),
-        )
 
 
 def lower(network: Network, dt: float) -> Program:

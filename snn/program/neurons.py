@@ -55,7 +55,7 @@ def initial_state(population: Population, lowered: Lowered, seed: int, first_str
         )
     columns, hints = [], get_type_hints(type(lowered.state))
     for i, (name, value) in enumerate(lowered.state._asdict().items()):
-        value = population.initial.get(name, value)
+        value: Any = population.initial.get(name, value)
         if isinstance(value, Distribution):
             value = value.sample(population.size, seed, first_stream + i)
         kind = np.int32 if hints[name] is int else np.float64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from snn import checks
 from snn.connectivity import Conv2d, Dense, Edges, FixedInDegree, MaxPool2d, OneToOne, SumPool2d
@@ -27,7 +28,7 @@ def quantum_of(largest: float) -> float:
     return math.ldexp(1.0, exponent - (mantissa == 0.5) - LARGEST)
 
 
-def to_integers(weights: np.ndarray | float, quantum: float) -> np.ndarray:
+def to_integers(weights: ArrayLike, quantum: float) -> np.ndarray:
     """Return the nearest int32 multiples of the quantum."""
     return np.rint(np.asarray(weights, np.float64) / quantum).astype(np.int32)
 

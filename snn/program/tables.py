@@ -108,3 +108,14 @@ class Currents(NamedTuple):
     stop: np.ndarray
     first_drive: np.ndarray  # into the engine's array of what each target receives
     projection: np.ndarray  # row of Projections that says how amplitudes become drives
+
+
+class Probes(NamedTuple):
+    """What to record of the neurons' state; a row a probe, all int64."""
+
+    node: np.ndarray
+    variable: np.ndarray  # index into the group's state
+    start: np.ndarray
+    stop: np.ndarray
+    every: np.ndarray  # steps
+    first: np.ndarray  # column of the first neuron in the recorded array

@@ -38,7 +38,11 @@ def random_models(rng, kind):
         reset, taus = str(rng.choice(["hard", "soft"])), {"tau_syn": (0.3, 3.0), "tau_syn_inh": (0.3, 3.0)}
         return [snn.IF(synapse="exponential", **physical(n, **taus) | {"reset": reset}) for n in (6, 24, 8)]
     exponential = physical(tau_m=(0.5, 5.0), tau_syn=(0.3, 3.0))
-    return [snn.DiscreteLIF(**options(beta=(0.5, 1.0))), snn.LIF(synapse="exponential", **exponential), snn.IF(**physical(8))]
+    return [
+        snn.DiscreteLIF(**options(beta=(0.5, 1.0))),
+        snn.LIF(synapse="exponential", **exponential),
+        snn.IF(**physical(8)),
+    ]
 
 
 def random_network(seed, kind="delta"):
@@ -76,7 +80,9 @@ def random_network(seed, kind="delta"):
 def assert_same(recording, spikes, traces, sample=0):
     for name, record in recording.spikes.items():
         mine = record.samples == sample
-        assert list(zip(record.steps[mine].tolist(), record.neurons[mine].tolist(), strict=True)) == sorted(spikes[name])
+        assert list(zip(record.steps[mine].tolist(), record.neurons[mine].tolist(), strict=True)) == sorted(
+            spikes[name]
+        )
     for trace in recording.traces:
         np.testing.assert_array_equal(trace.values[sample], traces[trace.population])
 

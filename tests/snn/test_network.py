@@ -231,7 +231,7 @@ def test_bad_changes_leave_a_simulation_as_it_was(net):
 def test_slices_and_sums_of_populations(net):
     cells, image = net.populations["cells"], net.populations["image"]
     assert (cells + image + cells) == (cells, image, cells)
-    assert cells + (image, cells) == (cells, image, cells)
+    assert cells.__add__((image, cells)) == (cells, image, cells)
     view = cells[1:3]
     assert (view.start, view.stop, len(cells)) == (1, 3, 5)
     for bad in (slice(3, 3), slice(0, 4, 2), 2):

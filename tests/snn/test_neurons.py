@@ -49,7 +49,7 @@ def test_exponential_synapse_follows_the_equations(tau_syn):
     for end in [*times, 30.0]:
         at = t[(t > start + 1e-9) & (t <= end + 1e-9)]
         solution = solve_ivp(
-            lambda now, y, start=start: -y / 10.0 + current(max(now, start)) / 250.0 if now < end else -y / 10.0,
+            lambda now, y, start=start: -y / 10.0 + current(max(now, start)) / 250.0,
             (start, end - 1e-12),
             [state],
             t_eval=np.minimum(at, end - 1e-12),

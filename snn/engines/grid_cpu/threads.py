@@ -14,9 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
 
-from snn.jit import compiled
+from snn.jit import compiled, intrinsic
 
 _SPINS = 2000  # looks at the counter before the core is offered to somebody else
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from snn.jit import compiled, load, store
+from snn.jit import compiled, intrinsic, load, store
 from snn.neurons import step
 
 _STRIP = 256  # neurons between two looks at whether any has spiked
