@@ -22,7 +22,8 @@ figcaption, caption { font-size: .9rem; color: #444; text-align: left; } caption
 .scroll { overflow-x: auto; margin: 1.5rem 0; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #e3e3e3; }
-th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; } tbody th { font-weight: normal; white-space: nowrap; }
+th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; }
+tbody th { font-weight: normal; white-space: nowrap; }
 tr > :first-child { text-align: left; } th[scope=colgroup] { text-align: center; }
 td.cheaper { font-weight: bold; background: #d5ecdf; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 1rem; font-size: .85rem; }
@@ -43,9 +44,10 @@ DEFINITIONS = {
     "place of the step's (Neftci 2019), on snnTorch (Eshraghian 2023); then simulated at every T.",
     "Spikes per inference": "All spikes of all layers for one image, the mean over the test images.",
     "Synaptic operation": "One synapse reached by one spike: a weight is added to a potential.",
-    "MAC": "Multiply-accumulate: a multiplication and an addition, the unit of work of an artificial network. A spiking "
-    "network's first layer does its own once an image, as its input is a constant current and not spikes.",
-    "Relay": "A pooling layer that hands on spikes; where it counts as a layer of neurons, it does so in every figure.",
+    "MAC": "Multiply-accumulate: a multiplication and an addition, the unit of work of an artificial network. A "
+    "spiking network's first layer does its own once an image, as its input is a constant current and not spikes.",
+    "Relay": "A neuron of a pooling layer: it hands on the spikes that the pooling lets through, and is counted with "
+    "the other neurons.",
     "Decision": "The class with the highest output so far. Its step is the first after which it changes no more.",
     "Interval": "The 95 % interval of a share of right answers (Wilson 1927): how sure an accuracy is with so many "
     "test images. It does not tell how accuracy would vary with another training.",
@@ -114,10 +116,10 @@ def _summary(results: dict[str, Any]) -> str:
 
 
 def _work(who: str, entry: dict[str, Any], ann: dict[str, Any]) -> str:
-    share = entry["synaptic_operations"] / ann["macs"]
+    operations, share = entry["synaptic_operations"], entry["synaptic_operations"] / ann["macs"]
     return (
         f"{who} fires {entry['spikes']:,.0f} spikes an image at T = {entry['steps']}, {entry['spikes_per_neuron']:.2f} "
-        f"a neuron; they make {entry['synaptic_operations']:,.0f} synaptic operations, {share:.2f} times the artificial "
+        f"a neuron; they make {operations:,.0f} synaptic operations, {share:.2f} times the artificial "
         "network's multiply-accumulates."
     )
 
@@ -174,8 +176,8 @@ def _spikes(comparison: Comparison) -> str:
 def _energy(comparison: Comparison) -> str:
     results, cards = comparison.results, []
     for cost in results["energy"]:
-        items = [*cost["assumptions"], *(_where_cheaper(NAMES[who], cost[who]) for who in runs(results))]
-        points = "".join(f"<li>{escape(item)}</li>" for item in items)
+        found = (_where_cheaper(NAMES[who], entries, cost[who]) for who, entries in runs(results).items())
+        points = "".join(f"<li>{escape(item)}</li>" for item in (*cost["assumptions"], *found))
         cards.append(f"<div><h3>{escape(cost['title'])}</h3><ul>{points}</ul></div>")
     alt = f"Energy of an inference against T under {len(cards)} cost models. {_verdict(results)}"
     caption = (
@@ -187,9 +189,14 @@ def _energy(comparison: Comparison) -> str:
     return _section("Energy under stated cost models", plot, columns, _table(table.energy_table(results)))
 
 
-def _where_cheaper(who: str, rows: list[dict[str, Any]]) -> str:
-    cheaper = [str(row["steps"]) for row in rows if row["spiking"] < row["artificial"]]
-    return f"result: {who} costs less than artificial at {'T = ' + ', '.join(cheaper) if cheaper else 'no T'}"
+def _where_cheaper(who: str, entries: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
+    pairs = zip(entries, rows, strict=True)
+    cheaper = [entry for entry, row in pairs if row["spiking"] < row["artificial"]]
+    if not cheaper:
+        return f"result: {who} costs less than artificial at no T"
+    ts = ", ".join(str(entry["steps"]) for entry in cheaper)
+    best = percent(max(entry["accuracy"] for entry in cheaper))
+    return f"result: {who} costs less than artificial at T = {ts}, where its accuracy is at most {best}"
 
 
 def _latency(comparison: Comparison) -> str:

@@ -53,7 +53,7 @@ def print_table(results: dict[str, Any]) -> None:
     ann, data, own = results["ann"], results["data"], results["surrogate"]["steps"]
     costs = {cost["model"]: cost for cost in results["energy"]}
     compute, memory = costs["compute"], costs["memory"]
-    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), show_edge=False, header_style="bold")
+    grid = Grid(box=box.SIMPLE_HEAD, padding=0, show_edge=False, header_style="bold")
     grid.add_column("network", no_wrap=True)
     for name in (
         "T",

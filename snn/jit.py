@@ -55,7 +55,8 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
         return numba.njit(**options)(function)
     cache = dispatcher._cache
     _cache_folders.add(cache.cache_path)
-    cache._cache_file._source_stamp = _STAMP
+    # An index of another version is not even unpickled, so classes it names may have gone.
+    cache._cache_file._version = f"{cache._cache_file._version} {_STAMP}"
     return dispatcher
 
 
