@@ -178,7 +178,7 @@ def latency(figure: Figure, comparison: Comparison) -> None:
         axes.set(title=LOOK[who]["label"], xlabel="steps from the image's onset", ylim=(0, 1.03))
         axes.set_xlim(right=1.1 * longest)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.legend(loc="lower right")
+        axes.legend(loc="best")
     figure.axes[0].set_ylabel("images decided for good")
 
 
@@ -253,7 +253,7 @@ def _over_steps(axes: Axes, steps: list[int]) -> None:
     """Make the x axis one of T, in powers of two, with a tick at every T that has room for its number."""
     ticks = steps[:1]
     for t in steps[1:]:
-        if t / ticks[-1] >= (steps[-1] / steps[0]) ** 0.07:
+        if t / ticks[-1] >= (steps[-1] / steps[0]) ** 0.095:
             ticks.append(t)
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(t) for t in ticks])

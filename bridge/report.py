@@ -130,11 +130,12 @@ def _verdict(results: dict[str, Any]) -> str:
     for cost in results["energy"]:
         rows = [next(r for r in cost[who] if r["steps"] == entry["steps"]) for who, entry in chosen.items()]
         ratios += [row["spiking"] / row["artificial"] for row in rows]
-        told.append(f"{ratios[-2]:.2f} and {ratios[-1]:.2f} times counting “{cost['title']}”")
+        times = f"{ratios[-2]:.2f} and {ratios[-1]:.2f} times"
+        told.append(f"{times}{'' if told else ' the artificial network’s energy'} under “{cost['title']}”")
     less = sum(ratio < 1 for ratio in ratios)
     return (
-        f"Relative to the artificial network, these two spend {', '.join(told)} the energy by stated cost models: "
-        f"spiking costs less in {less} of the {len(ratios)} cases and does not in {len(ratios) - less}."
+        f"By stated cost models these two spend {', '.join(told)}: spiking costs less in {less} of these {len(ratios)} "
+        f"cases and does not in {len(ratios) - less}."
     )
 
 

@@ -129,15 +129,10 @@ def layers_table(results: dict[str, Any]) -> Table:
     rows = []
     for who, entry in representatives(results).items():
         for layer in entry["layers"]:
-            share = layer["spikes"] / (entry["spikes"] or 1)
-            cells = [
-                f"{layer['neurons']:,}",
-                f"{layer['spikes']:,.1f}",
-                f"{layer['spikes_per_neuron']:.3f}",
-                percent(share),
-            ]
-            rows.append([f"{NAMES[who]}, T = {entry['steps']}", layer["name"], *cells])
-    head = ["network", "layer", "neurons", "spikes per inference", "spikes per neuron", "share of spikes"]
+            share = percent(layer["spikes"] / (entry["spikes"] or 1))
+            cells = [f"{layer['neurons']:,}", f"{layer['spikes']:,.1f}", f"{layer['spikes_per_neuron']:.3f}", share]
+            rows.append([f"{NAMES[who]}, T = {entry['steps']}", layer["name"], layer["kind"], *cells])
+    head = ["network", "layer", "kind", "neurons", "spikes per inference", "spikes per neuron", "share of spikes"]
     return Table("Spikes by layer, at the T's of the summary; means over the test images.", head, rows)
 
 
