@@ -27,13 +27,13 @@ app = typer.Typer(
 _COMPARE_EXAMPLES = """
 [bold]Examples[/bold]
 
-  allornone compare                                      digits, a small CNN, about a minute
+  allornone compare
 
-  allornone compare --model mlp --steps 4,32 --seed 1    another network, two numbers of steps
+  allornone compare --model mlp --steps 4,32 --seed 1
 
-  allornone compare --data mnist --data-dir ~/mnist      MNIST from its four IDX files
+  allornone compare --data mnist --data-dir ~/mnist --out mnist-report
 
-  allornone compare --json > result.json                 figures for a program to read
+  allornone compare --json > result.json
 """
 
 
@@ -44,18 +44,18 @@ def compare(
     model: Annotated[str, typer.Option(help="Architecture: cnn or mlp.")] = "cnn",
     steps: Annotated[str, typer.Option(help="Numbers of time steps T, separated by commas.")] = "1,2,4,8,16,32,64",
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Test images to use. [default: all of digits, 1000 of mnist]")
+        int | None, typer.Option(min=1, help="Test images to use; by default all of digits, 1000 of mnist.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes through the training images. [default: by model]")
+        int | None, typer.Option(min=1, help="Passes through the training images; by default what suits the model.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the split, the weights and the order of training.")] = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads. [default: the cores there are]")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as there are cores.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report; trained weights are kept there, too.")] = Path(
         "allornone-report"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")] = False,
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Train a network, convert it, train a spiking one, and compare all three on the same images.
 
@@ -146,7 +146,7 @@ def _train_or_load(
 @app.command()
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Show versions, threads, devices, Numba's cache, and where snn, ann and bridge come from.
 

@@ -17,6 +17,7 @@ from bridge.convert import Converted, Inference, convert_graph, prepare, quantis
 from bridge.statistics import wilson
 
 SCHEMA = 1
+_WARM = 50  # images that each network runs before it is timed
 Report = Callable[[str, int, int], None]
 
 
@@ -95,6 +96,7 @@ def compare(
     x, y = data.x_test[:samples], data.y_test[:samples]
     report = report or (lambda what, done, total: None)
     arrays: dict[str, np.ndarray] = {"labels": y}
+    ann.evaluate(artificial.module, x[:_WARM])
     begun = time.perf_counter()
     answers = ann.evaluate(artificial.module, x).argmax(axis=1)
     seconds = time.perf_counter() - begun
@@ -104,7 +106,7 @@ def compare(
     converted, curves = {}, []
     for t in steps:
         converted[t] = convert_graph(graph, macs, data.x_train, t)
-        converted[t].run(x[:1], threads=threads)  # compiled and warm before anything is timed
+        converted[t].run(x[:_WARM], threads=threads)  # compiled and warm before anything is timed
         inference = converted[t].run(
             x, threads=threads, report=lambda done, t=t: report(f"converted, T = {t}", done, len(x))
         )
@@ -119,7 +121,7 @@ def compare(
     surrogate_curves, taken = [], {}
     for t in sorted({*steps, spiking.module.steps}):
         taken[t] = take_over(spiking.module.body, x[:2], steps=t)
-        taken[t].run(x[:1], threads=threads)
+        taken[t].run(x[:_WARM], threads=threads)
         inference = taken[t].run(
             x, threads=threads, report=lambda done, t=t: report(f"surrogate, T = {t}", done, len(x))
         )
@@ -184,7 +186,7 @@ def describe(network: Converted, inference: Inference, y: np.ndarray) -> dict[st
         "interval": wilson(right, total),
         "spikes": spikes,
         "neurons": sum(sizes[layer.name] for layer in firing),
-        "spikes_per_neuron": spikes / sum(sizes[layer.name] for layer in firing),
+        "spikes_per_neuron": spikes / max(1, sum(sizes[layer.name] for layer in firing)),
         "synaptic_operations": events,
         "input_macs": first_layer,
         "neuron_updates": updates,
@@ -253,7 +255,7 @@ def _cost(model: energy.CostModel, work: energy.Work, converted: list[dict], sur
             "steps": entry["steps"],
             "artificial": model.artificial(work, entry["steps"]),
             "spiking": model.spiking(mine, entry["steps"]),
-            "break_even_spikes_per_neuron": factor * entry["spikes_per_neuron"],
+            "break_even_spikes_per_neuron": factor * entry["spikes_per_neuron"] if entry["spikes"] else None,
         }
 
     return {

@@ -61,10 +61,14 @@ class Inference:
         return self.scores.argmax(axis=1)
 
     def latency(self) -> np.ndarray:
-        """Return for each sample the step of `course` from which on the decision is the final one; int64, from 1."""
-        differs = self.course.argmax(axis=2) != self.classes[:, None]
+        """Return for each sample the step of `course` from which on the decision is the final one; int64, from 1.
+
+        As long as all outputs are 0 nothing is decided; a sample without any output has the last step.
+        """
+        decided = np.where(self.course.any(axis=2), self.course.argmax(axis=2), -1)
+        differs = decided != self.classes[:, None]
         after_last = differs.shape[1] - differs[:, ::-1].argmax(axis=1) + 1
-        return np.where(differs.any(axis=1), after_last, 1)
+        return np.where(differs.any(axis=1), np.minimum(after_last, differs.shape[1]), 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 STYLE = """
 body { max-width: 960px; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff;
-  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+  font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
 h3 { margin: 0 0 .3rem; font-size: 1rem; }
 .summary { font-size: 1.1rem; } li, dd { overflow-wrap: anywhere; }
@@ -26,12 +26,12 @@ th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; }
 tbody th { font-weight: normal; white-space: nowrap; }
 tr > :first-child { text-align: left; } th[scope=colgroup] { text-align: center; }
 td.cheaper { font-weight: bold; background: #d5ecdf; }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 1rem; font-size: .85rem; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1rem; font-size: .85rem; }
 .columns ul { margin: 0; padding-left: 1.1rem; }
 dt { font-weight: bold; } dd { margin: 0 0 .5rem 1.5rem; }
 .facts { display: grid; grid-template-columns: max-content 1fr; font-size: .9rem; } .facts dd { margin: 0 0 0 1rem; }
-@media print { body { max-width: none; margin: 0; font-size: 10pt; } tr { break-inside: avoid; }
-  h2 { break-after: avoid; } }
+@media print { html { font-size: 10pt; } body { max-width: none; margin: 0; padding: 0; }
+  table { font-size: 7pt; } th, td { padding: .1rem .3rem; } tr { break-inside: avoid; } h2 { break-after: avoid; } }
 """
 DEFINITIONS = {
     "T": "The time steps for which the input is shown and in which each layer may fire. A layer starts after the one "
@@ -48,7 +48,8 @@ DEFINITIONS = {
     "spiking network's first layer does its own once an image, as its input is a constant current and not spikes.",
     "Relay": "A neuron of a pooling layer: it hands on the spikes that the pooling lets through, and is counted with "
     "the other neurons.",
-    "Decision": "The class with the highest output so far. Its step is the first after which it changes no more.",
+    "Decision": "The class with the highest output so far. Its step is the first after which it changes no more. "
+    "Of equal outputs the first counts; as long as all are 0, nothing is decided.",
     "Interval": "The 95 % interval of a share of right answers (Wilson 1927): how sure an accuracy is with so many "
     "test images. It does not tell how accuracy would vary with another training.",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +146,7 @@ def energy_table(results: dict[str, Any]) -> Table:
                 mark = Cheaper if row["spiking"] < row["artificial"] else str
                 even = row["break_even_spikes_per_neuron"]
                 cells += [_plain(factor * row["artificial"]), mark(_plain(factor * row["spiking"]))]
-                cells.append(f"{even:.2f}" if math.isfinite(even) else "–")
+                cells.append("–" if even is None else f"{even:.2f}")
             rows.append([NAMES[who], str(entry["steps"]), *cells])
     return Table(
         "With the break-even number of spikes per neuron both networks would cost the same: where the actual number is "
