@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -236,18 +236,12 @@ class Simulation:
         for name, value in values.items():
             if name not in known or isinstance(getattr(population.model, name), str):
                 raise ValidationError(owner, "parameter", name, f"one of {', '.join(sorted(known))}")
-            array = np.asarray(checks.parameter(owner, name, value))
+            array = checks.array(owner, name, value)
             if array.shape not in ((), (population.size,), (self.batch, population.size)):
                 expected = f"a number, shape ({population.size},) or ({self.batch}, {population.size})"
                 raise ValidationError(owner, name, f"array of shape {array.shape}", expected)
             changed[name] = float(array) if array.ndim == 0 else array
-        numbers = {name: value for name, value in changed.items() if value is None or np.ndim(value) == 0}
-        type(population.model)(
-            **{
-                field.name: numbers.get(field.name, getattr(population.model, field.name))
-                for field in fields(population.model)
-            }
-        )
+        replace(population.model, **{name: changed[name] for name in values})  # the model refuses what it must
         group = int(self.program.nodes.group[node])
         members = [p for p in self.network.populations.values() if self._group(p) == group]
         parts = [lower_model(p, changed if p is population else self._of(p), self.dt).parameters for p in members]

@@ -128,6 +128,9 @@ class Conv2d(_Window):
 
 
 class _Pool2d(_Window):
+    def __init__(self, size: object, stride: object = None, padding: object = 0):
+        super().__init__(size, stride, padding)
+
     def target_shape(self, source: Shape) -> Shape:
         """Return the shape that the target must have, or refuse the source's shape."""
         return (*self.output(source), source[2])
@@ -152,9 +155,6 @@ class SumPool2d(_Pool2d):
 
     kind = "sum_pool2d"
 
-    def __init__(self, size: object, stride: object = None, padding: object = 0):
-        super().__init__(size, stride, padding)
-
 
 class MaxPool2d(_Pool2d):
     """Every target receives the spikes of its window's most active neuron.
@@ -173,6 +173,3 @@ class MaxPool2d(_Pool2d):
     """
 
     kind = "max_pool2d"
-
-    def __init__(self, size: object, stride: object = None, padding: object = 0):
-        super().__init__(size, stride, padding)

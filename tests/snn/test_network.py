@@ -209,6 +209,7 @@ def test_bad_changes_leave_a_simulation_as_it_was(net):
         (cells, {"i_e": [NAN] * 5}, r"i_e\[0\]"),
         (cells, {"t_ref": 0.15}, "t_ref"),
         (cells, {"synapse": "delta"}, "synapse"),
+        (cells, {"i_e": snn.Uniform(0.0, 1.0)}, "array of numbers"),
         (trains, {"trains": [[1.0]]}, "trains"),
         (trains, {"rate": 1.0}, "trains="),
         (rates, {"rate": [-1.0, 0.0, 0.0]}, "rate"),

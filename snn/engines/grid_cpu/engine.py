@@ -13,7 +13,7 @@ from snn.errors import NumericalError, ResourceError
 from snn.program import Group, Program
 from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
 
-_SPAN_BYTES = 256 * 2**20  # room for the spikes of one span; pages that no spike reaches are never touched
+_SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
 _AMPLITUDE_BITS = 30
 _SUM_BITS = 62
 
@@ -81,13 +81,13 @@ class GridCpu:
     def _allocate(self) -> None:
         program, nodes, slices = self.program, self.program.nodes, self.program.slices
         size = slices.stop - slices.start
-        neurons = max(1, int(size.sum()))
+        every, widths = program.probes.every, program.probes.stop - program.probes.start
+        columns = int(widths.sum())
+        step_bytes = self.batch * (4 * max(1, int(size.sum())) + 8 * float((widths / every).sum()))
         self.history = int(program.synapses.delays.max(initial=0))
-        self.longest = int(np.clip(_SPAN_BYTES // (4 * self.batch * neurons) - self.history, 16, 4096))
+        self.longest = int(np.clip(_SPAN_BYTES // step_bytes - self.history, 16, 4096))
         places = size * (self.history + self.longest)
         trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
-        every = program.probes.every
-        columns = int((program.probes.stop - program.probes.start).sum())
         rows = self.longest // int(every.min()) + 1 if len(every) else 0
         batch = self.batch
         self.memory = Memory(
