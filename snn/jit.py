@@ -53,6 +53,8 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     except RuntimeError as error:  # Numba found no folder it may write to
         _warn_uncached(str(error))
         return numba.njit(**options)(function)
+    if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+        return dispatcher
     cache = dispatcher._cache
     _cache_folders.add(cache.cache_path)
     # An index of another version is not even unpickled, so classes it names may have gone.

@@ -1,5 +1,10 @@
 """The engine against the reference, spike for spike, on random networks."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import reference
@@ -227,3 +232,19 @@ def test_a_state_that_is_not_finite_stops_the_run_and_keeps_the_recording(thread
     with pytest.raises(snn.NumericalError, match=r"'cell': v of neuron 1 \(sample 0\)"):
         simulation.run(1000.0)
     assert simulation.recording.stop == 1.0
+
+
+def test_without_compilation_the_spikes_are_the_same():
+    code = """
+import reference, snn
+from test_engine import DT, STEPS, assert_same, random_network
+for kind in ("delta", "arrays", "mixed"):
+    network = random_network(7, kind)
+    assert_same(snn.Simulation(network, dt=DT).run(STEPS * DT), *reference.simulate(network, DT, STEPS))
+    print(kind)
+"""
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent), str(here.parent.parent)])
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["delta", "arrays", "mixed"]

@@ -116,7 +116,7 @@ def _switch_currents(tables, memory, sample, s, k):
     nodes, slices, currents = tables.nodes, tables.slices, tables.currents
     node = slices.node[s]
     for c in range(nodes.first_current[node], nodes.first_current[node + 1]):
-        sign = (k == currents.start[c] + 1) - (k - 1 == currents.stop[c])
+        sign = int(k == currents.start[c] + 1) - int(k - 1 == currents.stop[c])
         if sign:
             for i in range(slices.start[s], slices.stop[s]):
                 memory.sums[sample, currents.slot[c] + i] += sign * memory.drives[sample, currents.first_drive[c] + i]
