@@ -4,7 +4,20 @@ Describe a network (`Network`), run it (`Simulation`), look at what it did (`Rec
 mV, currents in pA, capacitances in pF, rates in Hz.
 """
 
-from snn.connectivity import Conv2d, Dense, Edges, FixedInDegree, MaxPool2d, OneToOne, Sparse, SumPool2d
+from snn.connectivity import (
+    AllToAll,
+    Conv2d,
+    Dense,
+    Edges,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedTotalNumber,
+    MaxPool2d,
+    OneToOne,
+    PairwiseBernoulli,
+    Sparse,
+    SumPool2d,
+)
 from snn.errors import (
     BackendUnavailable,
     FileFormatError,
@@ -23,6 +36,7 @@ from snn.simulation import Simulation
 __all__ = [
     "IF",
     "LIF",
+    "AllToAll",
     "BackendUnavailable",
     "Conv2d",
     "Dense",
@@ -30,11 +44,14 @@ __all__ = [
     "Edges",
     "FileFormatError",
     "FixedInDegree",
+    "FixedOutDegree",
+    "FixedTotalNumber",
     "MaxPool2d",
     "Network",
     "Normal",
     "NumericalError",
     "OneToOne",
+    "PairwiseBernoulli",
     "Program",
     "Recording",
     "ResourceError",

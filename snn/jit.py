@@ -43,7 +43,7 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     Parameters
     ----------
     function : callable
-        What to compile; the decorator may also be called with Numba's options first, such as ``parallel=True``.
+        What to compile; the decorator may also be called with Numba's options first, such as ``inline="always"``.
     """
     if function is None:
         return lambda inner: compiled(inner, **options)
@@ -53,7 +53,7 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     except RuntimeError as error:  # Numba found no folder it may write to
         _warn_uncached(str(error))
         return numba.njit(**options)(function)
-    if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+    if not hasattr(dispatcher, "_cache"):  # NUMBA_DISABLE_JIT=1 leaves functions as they are
         return dispatcher
     cache = dispatcher._cache
     _cache_folders.add(cache.cache_path)

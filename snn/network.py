@@ -12,14 +12,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from snn import checks
-from snn.connectivity import Conv2d, Dense, Edges, FixedInDegree, Layer, MaxPool2d, OneToOne, Rule, Sparse, SumPool2d
+from snn.connectivity import Dense, Layer, Listed, MaxPool2d, Rule, SumPool2d
 from snn.errors import ValidationError
 from snn.neurons import Model
 from snn.random import Distribution
 from snn.stimuli import Current, Poisson, SpikeTrains, Stimulus
-
-_LAYERS = (Dense, Conv2d, SumPool2d, MaxPool2d)
-_RULES = (OneToOne, Edges, Sparse, FixedInDegree)
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,38 +301,42 @@ class Network:
         weight = checks.parameter(owner, "weight", 1.0 if weight is None else weight)
         if own_train or isinstance(rule, SumPool2d | MaxPool2d):
             weight = checks.number(owner, "weight", weight)
-        elif isinstance(weight, np.ndarray) and weight.shape != (synapses,):
-            raise ValidationError(owner, "weight", f"array of shape {weight.shape}", f"shape ({synapses},)")
+        else:
+            self._one_each(owner, "weight", weight, synapses)
         if delay is not None:
             delay = self._check_delay(owner, source, rule, delay, synapses)
         return Projection(source, target, rule, weight, delay)
 
     @staticmethod
-    def _check_rule(owner: str, source: Population | Source, target: Population, rule: object) -> int:
-        """Check that the rule fits the two ends; returns its number of synapses where it is a list."""
-        if isinstance(rule, _LAYERS):
+    def _check_rule(owner: str, source: Population | Source, target: Population, rule: object) -> int | None:
+        """Check that the rule fits the two ends; returns its number of synapses, None where chance decides."""
+        if isinstance(rule, Layer):
             needed = rule.target_shape(source.shape or ())
             if math.prod(needed) != target.size or (not isinstance(rule, Dense) and needed != target.shape):
                 raise ValidationError(owner, "target", f"shape {target.shape}", f"shape {needed}")
             return 0
-        if isinstance(rule, _RULES):
-            rule.check(source.size, target.size)
-            if isinstance(rule, FixedInDegree):
-                return rule.degree * target.size
-            return len(rule.sources) if isinstance(rule, Edges) else source.size
+        if isinstance(rule, Rule):
+            rule.check(source.size, target.size, source is target)
+            return rule.count(source.size, target.size, source is target)
         if rule is not None:
             raise ValidationError(owner, "rule", rule, "a rule of snn.connectivity")
         return 0
 
     @staticmethod
-    def _check_delay(owner, source, rule, delay, synapses):
+    def _one_each(owner: str, name: str, value: object, synapses: int | None) -> None:
+        """Refuse an array that does not have an element a synapse."""
+        if isinstance(value, np.ndarray) and value.shape != (synapses,):
+            unknown = "a number or distribution: chance decides how many synapses there are"
+            expected = unknown if synapses is None else f"shape ({synapses},)"
+            raise ValidationError(owner, name, f"array of shape {value.shape}", expected)
+
+    def _check_delay(self, owner, source, rule, delay, synapses):
         if isinstance(source, Source) and isinstance(source.stimulus, Current):
             raise ValidationError(owner, "delay", delay, "nothing: a current has no delay (give it a start)")
         delay = checks.parameter(owner, "delay", delay, minimum=0.0)
         if isinstance(delay, float):
             return delay
-        if not isinstance(rule, Edges | FixedInDegree):
+        if not isinstance(rule, Listed):
             raise ValidationError(owner, "delay", delay, "one number, unless the rule is a list of synapses")
-        if isinstance(delay, np.ndarray) and delay.shape != (synapses,):
-            raise ValidationError(owner, "delay", f"array of shape {delay.shape}", f"shape ({synapses},)")
+        self._one_each(owner, "delay", delay, synapses)
         return delay

@@ -18,20 +18,62 @@ from snn.jit import compiled
 _MASK = 0xFFFFFFFF
 
 
+STRIP = 256  # elements whose random words of one step are made together
+_LANES = STRIP // 4
+
+
+@compiled
+def _round(c0, c1, c2, c3, k0, k1):
+    """One round; upper halves of the results are not cleared, since multiplication reads the lower ones only."""
+    mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
+    p0 = (c0 & mask) * np.uint64(0xD2511F53)
+    p1 = (c2 & mask) * np.uint64(0xCD9E8D57)
+    return (p1 >> shift) ^ c1 ^ k0, p1, (p0 >> shift) ^ c3 ^ k1, p0
+
+
 @compiled
 def philox(seed, stream, index, step, sample, draw):
     """Return four random 32-bit words (in uint64) for one counter; every argument is taken modulo 2^32."""
     mask = np.uint64(0xFFFFFFFF)
-    shift = np.uint64(32)
     c0, c1, c2, c3 = np.uint64(index) & mask, np.uint64(step) & mask, np.uint64(sample) & mask, np.uint64(draw) & mask
     k0, k1 = np.uint64(seed) & mask, np.uint64(stream) & mask
     for _ in range(10):
-        p0 = c0 * np.uint64(0xD2511F53)
-        p1 = c2 * np.uint64(0xCD9E8D57)
-        c0, c1, c2, c3 = (p1 >> shift) ^ c1 ^ k0, p1 & mask, (p0 >> shift) ^ c3 ^ k1, p0 & mask
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
         k0 = (k0 + np.uint64(0x9E3779B9)) & mask
         k1 = (k1 + np.uint64(0xBB67AE85)) & mask
-    return c0, c1, c2, c3
+    return c0 & mask, c1 & mask, c2 & mask, c3 & mask
+
+
+@compiled
+def strip_words(seed, stream, strip, step, sample, words):
+    """Fill `words` with the random word of each element of a strip, in one step.
+
+    Element i of strip s (of 256) gets word i // 64 of counter (64 s + i % 64, step, sample, 0): in this order the
+    words of a strip are made and stored by straight loops, which compilers vectorise.
+
+    Parameters
+    ----------
+    words : ndarray of uint32 (256,)
+    """
+    mask = np.uint64(0xFFFFFFFF)
+    first = np.uint64(strip) * np.uint64(_LANES)
+    for lane in range(_LANES):
+        # The loop of `philox` again, as compilers do not vectorise across the call.
+        c0, c1, c2, c3 = (
+            (first + np.uint64(lane)) & mask,
+            np.uint64(step) & mask,
+            np.uint64(sample) & mask,
+            np.uint64(0),
+        )
+        k0, k1 = np.uint64(seed) & mask, np.uint64(stream) & mask
+        for _ in range(10):
+            c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+            k0 = (k0 + np.uint64(0x9E3779B9)) & mask
+            k1 = (k1 + np.uint64(0xBB67AE85)) & mask
+        words[lane] = np.uint32(c0 & mask)
+        words[lane + _LANES] = np.uint32(c1 & mask)
+        words[lane + 2 * _LANES] = np.uint32(c2 & mask)
+        words[lane + 3 * _LANES] = np.uint32(c3 & mask)
 
 
 @compiled
@@ -93,7 +135,7 @@ Distribution = Uniform | Normal
 
 
 def poisson_thresholds(mean: float) -> np.ndarray:
-    """Return the uint64 thresholds that turn a uniform 32-bit word into a Poisson count.
+    """Return the uint32 thresholds that turn a uniform 32-bit word into a Poisson count.
 
     The count is the number of thresholds that are not above the word: threshold j is ``round(2^32 P(count <= j))``.
 
@@ -112,4 +154,4 @@ def poisson_thresholds(mean: float) -> np.ndarray:
         j += 1
         probability *= mean / j
         cumulative += probability
-    return np.array(thresholds, np.uint64)
+    return np.array(thresholds, np.uint32)

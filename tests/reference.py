@@ -5,8 +5,8 @@ order of a step to the letter. It is slow, and it is what the engine is held to,
 (k - 1) dt to k dt:
 
 1. v is propagated, with the synaptic current as it was, unless the neuron is refractory;
-2. the synaptic current decays;
-3. what arrives at k dt is added: to v (delta synapses; dropped if refractory) or to the synaptic current;
+2. the synaptic current is propagated (an exponential one decays, an alpha one is fed by a second one, which decays);
+3. what arrives at k dt is added: to v (delta synapses; dropped if refractory), the synaptic current or what feeds it;
 4. v >= v_threshold: a spike stamped k, reset, refractory in steps k + 1 .. k + t_ref / dt.
 
 Weights are integers times a power of two, so sums are exact; every product that feeds a sum is fused with it.
@@ -20,7 +20,19 @@ from fractions import Fraction
 
 import numpy as np
 
-from snn.connectivity import Conv2d, Dense, Edges, FixedInDegree, MaxPool2d, OneToOne, SumPool2d
+from snn.connectivity import (
+    AllToAll,
+    Conv2d,
+    Dense,
+    Edges,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedTotalNumber,
+    MaxPool2d,
+    OneToOne,
+    PairwiseBernoulli,
+    SumPool2d,
+)
 from snn.neurons import DiscreteLIF
 from snn.random import Uniform
 from snn.stimuli import Current, Poisson, SpikeTrains
@@ -39,6 +51,12 @@ def philox(seed, stream, index, step, sample, draw):
         counter = [high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0]
         key = [(key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32]
     return counter
+
+
+def random_word(seed, stream, i, step, sample):
+    """The word of element i in a step: strips of 256 elements share 64 counters of four words each."""
+    strip, lane = divmod(i, 256)
+    return philox(seed, stream, 64 * strip + lane % 64, step, sample, 0)[lane // 64]
 
 
 def poisson_count(word, mean):
@@ -78,6 +96,58 @@ def window_pairs(rule, source_shape, target_shape):
                         yield (y, x), (out_y, out_x), (ky, kx)
 
 
+def pairs(projection, seed, stream):
+    """Source and target of every synapse of a rule that goes through all pairs or draws some."""
+    rule, n, m = projection.rule, projection.source.size, projection.target.size
+
+    def others(own, size):
+        """The neurons that `own` may be connected with."""
+        return [i for i in range(size) if rule.autapses or projection.source is not projection.target or i != own]
+
+    def drawn(own, size):
+        """Partners that `own` draws; where each may be drawn once, by shuffling all and taking the first."""
+        order = others(own, size)
+        for k in range(rule.degree):
+            word = philox(seed, stream, own, k // 4, 0, 0)[k % 4]
+            first = 0 if rule.multapses else k
+            place = first + word * (len(order) - first) // 2**32
+            yield order[place]
+            if not rule.multapses:
+                order[k], order[place] = order[place], order[k]
+
+    def uniform(index, step, half):
+        high, low = philox(seed, stream, index, step, 0, 0)[2 * half : 2 * half + 2]
+        return ((high << 21) ^ (low >> 11)) * 2.0**-53
+
+    if isinstance(rule, FixedInDegree):
+        return [(s, t) for t in range(m) for s in drawn(t, n)]
+    if isinstance(rule, FixedOutDegree):
+        return [(s, t) for s in range(n) for t in drawn(s, m)]
+    if isinstance(rule, PairwiseBernoulli):
+        found = []
+        for t in range(m) if rule.probability else ():
+            at, k, sources = -1, 0, others(t, n)
+            while True:
+                failures = math.log1p(-uniform(t, k // 2, k % 2))
+                failures = failures / math.log1p(-rule.probability) if rule.probability < 1 else 0.0
+                at, k = at + 1 + math.floor(failures), k + 1
+                if at >= len(sources):
+                    break
+                found.append((sources[at], t))
+        return found
+    every = [(s, t) for t in range(m) for s in others(t, n)]
+    if isinstance(rule, AllToAll):
+        return every
+    if rule.multapses:
+        return [every[i] for i in sorted(int(uniform(k, 0, 0) * len(every)) for k in range(rule.number))]
+    chosen = set()  # Floyd's algorithm
+    for k in range(rule.number):
+        largest = len(every) - rule.number + k
+        one = int(uniform(k, 0, 0) * (largest + 1))
+        chosen.add(largest if one in chosen else one)
+    return [every[i] for i in sorted(chosen)]
+
+
 def synapses(projection, seed, stream):
     """Every synapse as (source, target, weight)."""
     rule, n, m = projection.rule, projection.source.size, projection.target.size
@@ -87,12 +157,8 @@ def synapses(projection, seed, stream):
     if isinstance(rule, OneToOne):
         weights = np.broadcast_to(weight, n)
         return [(i, i, weights[i]) for i in range(n)]
-    if isinstance(rule, FixedInDegree):
-        found = []
-        for target in range(m):
-            for j in range(rule.degree):
-                word = philox(seed, stream, target, j // 4, 0, 0)[j % 4]
-                found.append((word * n // 2**32, target))
+    if isinstance(rule, AllToAll | FixedInDegree | FixedOutDegree | FixedTotalNumber | PairwiseBernoulli):
+        found = pairs(projection, seed, stream)
         weights = np.broadcast_to(weight, len(found))
         return [(s, t, w) for (s, t), w in zip(found, weights, strict=True)]
     if isinstance(rule, Edges):
@@ -127,11 +193,15 @@ class Cells:
         self.discrete = isinstance(self.model, DiscreteLIF)
         self.v = [self.value("v_rest", i) if hasattr(self.model, "v_rest") else 0.0 for i in range(self.size)]
         self.synaptic = [[0.0, 0.0] for _ in range(self.size)]
+        self.rising = [[0.0, 0.0] for _ in range(self.size)]  # what feeds the current of an alpha synapse
         self.refractory = [0] * self.size
         self.constants = [self.constant(i) for i in range(self.size)]
 
     def constant(self, i):
-        """Factor of v, what is added to v, effect of 1 pA, and factor and effect of each synaptic current."""
+        """Factor of v, what is added to v, effect of 1 pA, and for each synaptic current four numbers.
+
+        They are the factor of it and of what feeds it, its effect on v, the effect of what feeds it on it, and on v.
+        """
         if self.discrete:
             return self.value("beta", i), 0.0, 1.0, []
         h, c = self.dt, self.value("c_m", i)
@@ -141,11 +211,24 @@ class Cells:
         def phi(x):
             return float(np.expm1(x) / x) if x else 1.0
 
+        def psi(x):
+            if abs(x) >= 1:
+                return (x * np.exp(x) - np.expm1(x)) / x**2
+            total = 0.0
+            for k in reversed(range(20)):
+                total = total * x + 1 / (math.factorial(k) * (k + 2))
+            return total
+
         gain = h / c * phi(-a * h)
         taus = [] if self.model.synapse == "delta" else [self.value("tau_syn", i)]
         if taus and self.model.tau_syn_inh is not None:
             taus.append(self.value("tau_syn_inh", i))
-        kernels = [(float(np.exp(-h / t)), float(h / c * np.exp(-a * h) * phi((a - 1 / t) * h))) for t in taus]
+        kernels = []
+        for t in taus:
+            factor, x = float(np.exp(-h / t)), (a - 1 / t) * h
+            fed = math.e * h / t if self.model.synapse == "alpha" else 0.0
+            effects = h / c * np.exp(-a * h) * phi(x), fed * factor, fed * h / c * np.exp(-a * h) * psi(x)
+            kernels.append((factor, *map(float, effects)))
         return float(np.exp(-a * h)), float(-np.expm1(-a * h) * rest + gain * self.value("i_e", i)), gain, kernels
 
     def port(self, weight):
@@ -155,18 +238,18 @@ class Cells:
 
     def step(self, i, arrived, flowing, armed):
         decay, drive, gain, kernels = self.constants[i]
-        v = fma(decay, self.v[i], drive)
-        if kernels and len(kernels) == 1:
-            v = fma(gain, flowing, v)
-            v = fma(kernels[0][1], self.synaptic[i][0], v)
-        else:
-            v = fma(gain, flowing, v)
-            for (_, effect), current in zip(kernels, self.synaptic[i], strict=False):
-                v = fma(effect, current, v)
+        v = fma(gain, flowing, fma(decay, self.v[i], drive))
+        for port, (_, effect, _, effect_of_rising) in enumerate(kernels):
+            v = fma(effect, self.synaptic[i][port], v)
+            v = fma(effect_of_rising, self.rising[i][port], v)
         if not kernels:
             v = v + arrived[0]
-        for port, (factor, _) in enumerate(kernels):
-            self.synaptic[i][port] = fma(factor, self.synaptic[i][port], arrived[port])
+        for port, (factor, _, feed, _) in enumerate(kernels):
+            if self.model.synapse == "alpha":
+                self.synaptic[i][port] = fma(feed, self.rising[i][port], factor * self.synaptic[i][port])
+                self.rising[i][port] = fma(factor, self.rising[i][port], arrived[port])
+            else:
+                self.synaptic[i][port] = fma(factor, self.synaptic[i][port], arrived[port])
         if self.refractory[i]:
             self.refractory[i] -= 1
             return False
@@ -251,7 +334,7 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
             elif isinstance(source.stimulus, Poisson) and source.shape is not None:
                 rates = np.broadcast_to(source.stimulus.rate, source.size)
                 for i in range(source.size):
-                    word = philox(network.seed, by_name[name], i // 4, k, sample, 0)[i % 4]
+                    word = random_word(network.seed, by_name[name], i, k, sample)
                     if word < round(rates[i] * dt / 1000.0 * 2.0**32):
                         fired[name].append((k, i))
         sums = {name: [[0, 0, 0] for _ in c.v] for name, c in cells.items()}
@@ -267,7 +350,7 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
                 port = c.port(projection.weight)
                 rates = np.broadcast_to(source.stimulus.rate, projection.target.size)
                 for t in range(projection.target.size):
-                    word = philox(network.seed, stream, t // 4, k, sample, 0)[t % 4]
+                    word = random_word(network.seed, stream, t, k, sample)
                     into[t][port] += poisson_count(word, rates[t] * dt / 1000.0) * rounded(
                         projection.weight, name, port
                     )

@@ -1,9 +1,27 @@
 """How populations are connected: lists of synapses, and patterns that need no list."""
 
+from snn.connectivity.drawn import FixedInDegree, FixedOutDegree, FixedTotalNumber, PairwiseBernoulli
 from snn.connectivity.layers import Conv2d, Dense, MaxPool2d, SumPool2d
-from snn.connectivity.rules import Edges, FixedInDegree, OneToOne, Sparse
+from snn.connectivity.rules import AllToAll, Edges, OneToOne, Sparse
 
 Layer = Dense | Conv2d | SumPool2d | MaxPool2d
-Rule = OneToOne | Edges | Sparse | FixedInDegree
+Listed = AllToAll | Edges | Sparse | FixedInDegree | FixedOutDegree | FixedTotalNumber | PairwiseBernoulli
+Rule = OneToOne | Listed
 
-__all__ = ["Conv2d", "Dense", "Edges", "FixedInDegree", "Layer", "MaxPool2d", "OneToOne", "Rule", "Sparse", "SumPool2d"]
+__all__ = [
+    "AllToAll",
+    "Conv2d",
+    "Dense",
+    "Edges",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedTotalNumber",
+    "Layer",
+    "Listed",
+    "MaxPool2d",
+    "OneToOne",
+    "PairwiseBernoulli",
+    "Rule",
+    "Sparse",
+    "SumPool2d",
+]

@@ -1,4 +1,9 @@
-"""Projections that are a list of synapses, given or drawn."""
+"""Projections whose synapses are given: a list, a matrix, or a rule without chance.
+
+A rule has the methods `check`, which refuses populations that do not fit, and `count`, the number of synapses (None
+where chance decides); one that is a list of synapses also `edges`. They take the sizes of source and target and `same`:
+whether the two are one population.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,23 @@ from scipy import sparse
 
 from snn import checks
 from snn.errors import ValidationError
-from snn.jit import compiled
-from snn.random import philox
+
+
+def flag(owner: str, name: str, value: object) -> bool:
+    """Return `value`, which must be True or False."""
+    if not isinstance(value, bool):
+        raise ValidationError(owner, name, value, "True or False")
+    return value
+
+
+def partners(size: int, same: bool, autapses: bool) -> int:
+    """Return how many neurons of a population one neuron may be connected with: all, or all but itself."""
+    return size - 1 if same and not autapses else size
+
+
+def skip_own(index: np.ndarray, own: np.ndarray, skip: bool) -> np.ndarray:
+    """Turn numbers among all neurons but `own` into indices among all, if `skip`."""
+    return index + (index >= own) if skip else index
 
 
 class OneToOne:
@@ -16,10 +36,45 @@ class OneToOne:
 
     kind = "one_to_one"
 
-    def check(self, sources: int, targets: int) -> None:
+    def check(self, sources: int, targets: int, same: bool = False) -> None:
         """Refuse populations of different size."""
         if sources != targets:
             raise ValidationError("OneToOne", "target", f"{targets} neurons", f"{sources}, as many as the source has")
+
+    def count(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of synapses."""
+        return sources
+
+
+class AllToAll:
+    """Every source to every target, as a list of synapses; ordered by target, then source.
+
+    Parameters
+    ----------
+    autapses : bool
+        Whether a neuron also connects to itself, where source and target are the same population.
+    """
+
+    kind = "sparse"
+    weights = None
+
+    def __init__(self, *, autapses: bool = True):
+        self.autapses = flag("AllToAll", "autapses", autapses)
+
+    def check(self, sources: int, targets: int, same: bool = False) -> None:
+        """Accept any two populations."""
+
+    def count(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of synapses."""
+        return targets * partners(sources, same, self.autapses)
+
+    def edges(
+        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return source and target of every synapse, int64 each."""
+        choices = partners(sources, same, self.autapses)
+        ends = np.repeat(np.arange(targets), choices)
+        return skip_own(np.tile(np.arange(choices), targets), ends, choices < sources), ends
 
 
 class Edges:
@@ -49,14 +104,20 @@ class Edges:
                 "Edges", "targets", f"{len(self.targets)} indices", f"{len(self.sources)}, as in sources"
             )
 
-    def check(self, sources: int, targets: int) -> None:
+    def check(self, sources: int, targets: int, same: bool = False) -> None:
         """Refuse indices outside the populations."""
         for name, index, size in (("sources", self.sources, sources), ("targets", self.targets, targets)):
             bad = (index < 0) | (index >= size)
             if bad.any():
                 raise ValidationError("Edges", name, int(index[bad][0]), f"indices from 0 to {size - 1}")
 
-    def edges(self, sources: int, targets: int, seed: int, stream: int) -> tuple[np.ndarray, np.ndarray]:
+    def count(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of synapses."""
+        return len(self.sources)
+
+    def edges(
+        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return source and target of every synapse, int64 each."""
         return self.sources, self.targets
 
@@ -78,45 +139,7 @@ class Sparse(Edges):
         self.weights = checks.array("Sparse", "matrix", coordinates.data)
         self.shape = coordinates.shape
 
-    def check(self, sources: int, targets: int) -> None:
+    def check(self, sources: int, targets: int, same: bool = False) -> None:
         """Refuse a matrix that is not (targets, sources)."""
         if self.shape != (targets, sources):
             raise ValidationError("Sparse", "matrix", f"shape {self.shape}", f"shape {(targets, sources)}")
-
-
-@compiled
-def _draw_sources(sources, targets, degree, seed, stream):
-    out = np.empty(targets * degree, np.int64)
-    for target in range(targets):
-        for draw in range((degree + 3) // 4):
-            words = philox(seed, stream, target, draw, 0, 0)
-            for j in range(min(4, degree - 4 * draw)):
-                # The upper half of word * sources is uniform on 0 .. sources - 1 to within sources / 2^32.
-                out[target * degree + 4 * draw + j] = np.int64((words[j] * np.uint64(sources)) >> np.uint64(32))
-    return out
-
-
-class FixedInDegree:
-    """Every target draws its sources at random, with replacement.
-
-    A pair may be drawn more than once and a neuron may draw itself.
-
-    Parameters
-    ----------
-    degree : int
-        Number of synapses onto each target.
-    """
-
-    kind = "sparse"
-    weights = None
-
-    def __init__(self, degree: int):
-        self.degree = checks.integer("FixedInDegree", "degree", degree, minimum=0)
-
-    def check(self, sources: int, targets: int) -> None:
-        """Accept any two populations."""
-
-    def edges(self, sources: int, targets: int, seed: int, stream: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
-        drawn = _draw_sources(sources, targets, self.degree, seed, stream)
-        return drawn, np.repeat(np.arange(targets, dtype=np.int64), self.degree)

@@ -9,163 +9,62 @@ Equations
 
 and, where v >= v_threshold, a spike, after which v is held for t_ref. A hard reset puts v at v_reset, a soft one
 lowers it by v_threshold - v_reset. `IF` is the limit of an infinite tau_m. With delta synapses a spike adds its weight
-to v, with exponential ones to i_syn.
+to v, with exponential ones to i_syn. With alpha synapses it adds it to a current i_rise that feeds i_syn,
+
+.. math::
+
+    \frac{di_{rise}}{dt} = -\frac{i_{rise}}{\tau_{syn}}, \qquad
+    \frac{di_{syn}}{dt} = -\frac{i_{syn}}{\tau_{syn}} + \frac{e}{\tau_{syn}} i_{rise}
+
+so that a spike of weight w at time 0 gives i_syn(t) = w (e t / tau_syn) exp(-t / tau_syn), which peaks at w.
 
 The step is exact for input that is constant or arrives at the grid's points (Rotter and Diesmann, Biol. Cybern. 81,
-1999). With h = dt, a = 1 / tau_m, s = 1 / tau_syn and phi(x) = (exp(x) - 1) / x:
+1999). With h = dt, a = 1 / tau_m, s = 1 / tau_syn, phi(x) = (exp(x) - 1) / x and
+psi(x) = (x exp(x) - exp(x) + 1) / x^2, the integrals of exp(x u) and u exp(x u) over u from 0 to 1:
 
-    v(t+h)     = e^{-ah} v(t) + (1 - e^{-ah}) v_rest + (h/c_m) phi(-ah) (i_e + i)
-                 + (h/c_m) e^{-ah} phi((a-s) h) i_syn(t)
-    i_syn(t+h) = e^{-sh} i_syn(t)
+    v(t+h)      = e^{-ah} v(t) + (1 - e^{-ah}) v_rest + (h/c_m) phi(-ah) (i_e + i)
+                  + (h/c_m) e^{-ah} phi((a-s) h) i_syn(t)
+                  + (h/c_m) e^{-ah} psi((a-s) h) (e s h) i_rise(t)
+    i_syn(t+h)  = e^{-sh} i_syn(t) + e^{-sh} (e s h) i_rise(t)
+    i_rise(t+h) = e^{-sh} i_rise(t)
 
-in which nothing is singular at tau_syn = tau_m or a = 0.
+in which nothing is singular at tau_syn = tau_m or a = 0; without alpha synapses i_rise is 0.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from snn import checks
-from snn.arithmetic import fma
 from snn.errors import ValidationError
-from snn.jit import compiled
-from snn.neurons.model import Lowered, Model, Values, step_of
+from snn.neurons.model import Lowered, Model, Values
+from snn.neurons.steps import (
+    Alpha,
+    AlphaState,
+    CurrentArrivals,
+    Delta,
+    DeltaArrivals,
+    DeltaState,
+    Exponential,
+    ExponentialState,
+    TwoAlphas,
+    TwoAlphasState,
+    TwoCurrentsArrivals,
+    TwoExponentials,
+    TwoExponentialsState,
+)
 from snn.random import Distribution
 
 Parameter = float | np.ndarray | Distribution
+Synapse = Literal["delta", "exponential", "alpha"]
 
 
-class Delta(NamedTuple):
-    """What `step_delta` needs."""
-
-    decay: float  # factor of v over a step
-    drive: float  # mV that rest and i_e add to v in a step
-    gain: float  # mV that 1 pA adds to v in a step
-    v_threshold: float
-    v_reset: float
-    drop: float  # v_threshold - v_reset
-    soft: bool
-    refractory_steps: int
-
-
-class Exponential(NamedTuple):
-    """What `step_exponential` needs: as `Delta`, and the synapse's factor and effect over a step."""
-
-    decay: float
-    drive: float
-    gain: float
-    v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
-    refractory_steps: int
-    decay_syn: float
-    gain_syn: float  # mV that 1 pA of i_syn at the step's start adds to v
-
-
-class TwoExponentials(NamedTuple):
-    """What `step_two_exponentials` needs: as `Exponential`, once for excitation and once for inhibition."""
-
-    decay: float
-    drive: float
-    gain: float
-    v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
-    refractory_steps: int
-    decay_ex: float
-    gain_ex: float
-    decay_in: float
-    gain_in: float
-
-
-class DeltaState(NamedTuple):
-    """v in mV; steps of refractoriness left."""
-
-    v: float
-    refractory: int
-
-
-class ExponentialState(NamedTuple):
-    """v in mV; steps of refractoriness left; synaptic current in pA."""
-
-    v: float
-    refractory: int
-    i_syn: float
-
-
-class TwoExponentialsState(NamedTuple):
-    """v in mV; steps of refractoriness left; excitatory and inhibitory current in pA."""
-
-    v: float
-    refractory: int
-    i_ex: float
-    i_in: float
-
-
-class DeltaArrivals(NamedTuple):
-    """Sum of arriving weights in mV; current in pA."""
-
-    delta: float
-    current: float
-
-
-class ExponentialArrivals(NamedTuple):
-    """Sum of arriving weights in pA; current in pA."""
-
-    syn: float
-    current: float
-
-
-class TwoExponentialsArrivals(NamedTuple):
-    """Sums of arriving positive and negative weights in pA; current in pA."""
-
-    ex: float
-    inh: float
-    current: float
-
-
-@compiled
-def _fire(p, v, refractory, armed):
-    """Test the threshold and reset: returns v, the steps of refractoriness left, and whether the neuron spiked."""
-    spiked = armed and refractory == 0 and v >= p.v_threshold
-    after = v - p.drop if p.soft else p.v_reset
-    left = p.refractory_steps if spiked else max(refractory - 1, 0)
-    return (after if spiked else v), left, spiked
-
-
-@step_of(Delta)
-def step_delta(p, s, x, armed):
-    """Propagate v, add what arrives (a refractory neuron drops it), test the threshold."""
-    v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive)) + x.delta
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
-    return DeltaState(v, refractory), spiked
-
-
-@step_of(Exponential)
-def step_exponential(p, s, x, armed):
-    """Propagate v with i_syn as it was, decay i_syn and add what arrives, test the threshold."""
-    v = fma(p.gain_syn, s.i_syn, fma(p.gain, x.current, fma(p.decay, s.v, p.drive)))
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
-    return ExponentialState(v, refractory, fma(p.decay_syn, s.i_syn, x.syn)), spiked
-
-
-@step_of(TwoExponentials)
-def step_two_exponentials(p, s, x, armed):
-    """As `step_exponential`, with one current for excitation and one for inhibition."""
-    v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive))
-    v = fma(p.gain_in, s.i_in, fma(p.gain_ex, s.i_ex, v))
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
-    i_ex = fma(p.decay_ex, s.i_ex, x.ex)
-    i_in = fma(p.decay_in, s.i_in, x.inh)
-    return TwoExponentialsState(v, refractory, i_ex, i_in), spiked
+# psi(x) is the sum of x^k / (k! (k + 2)); for |x| < 1 what is left out is below 1e-19.
+_PSI_SERIES = [1 / (math.factorial(k) * (k + 2)) for k in range(20)]
 
 
 def _phi(x: Any) -> Any:
@@ -173,6 +72,37 @@ def _phi(x: Any) -> Any:
     x = np.asarray(x, np.float64)
     safe = np.where(x == 0, 1.0, x)
     return np.where(x == 0, 1.0, np.expm1(safe) / safe)
+
+
+def _psi(x: Any) -> Any:
+    """Return (x exp(x) - exp(x) + 1) / x^2, which is 1/2 at x = 0."""
+    x = np.asarray(x, np.float64)
+    small = np.abs(x) < 1
+    far = np.where(small, 1.0, x)
+    # Near 0 the quotient would lose its digits to cancellation.
+    near = np.polynomial.polynomial.polyval(np.where(small, x, 0.0), _PSI_SERIES)
+    return np.where(small, near, (far * np.exp(far) - np.expm1(far)) / far**2)
+
+
+def _exponential(a: Any, tau: Any, c_m: Any, h: float) -> dict[str, Any]:
+    """Return an exponential synapse's coefficients over a step of h ms, by their names in `Exponential`."""
+    return {"decay": np.exp(-h / tau), "gain": h / c_m * np.exp(-a * h) * _phi((a - 1 / tau) * h)}
+
+
+def _alpha(a: Any, tau: Any, c_m: Any, h: float) -> dict[str, Any]:
+    """Return an alpha synapse's coefficients over a step of h ms, by their names in `Alpha`."""
+    fed = math.e * h / tau  # pA that 1 pA of i_rise would add to i_syn if nothing decayed
+    return _exponential(a, tau, c_m, h) | {
+        "rise": fed * np.exp(-h / tau),
+        "gain_rise": fed * h / c_m * np.exp(-a * h) * _psi((a - 1 / tau) * h),
+    }
+
+
+# By kind of synapse: the coefficients, and the classes for one time constant and for two.
+_KINDS = {
+    "exponential": (_exponential, (Exponential, ExponentialState), (TwoExponentials, TwoExponentialsState)),
+    "alpha": (_alpha, (Alpha, AlphaState), (TwoAlphas, TwoAlphasState)),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +115,7 @@ class _IntegrateAndFire(Model):
     c_m: Parameter
     i_e: Parameter
     reset: Literal["hard", "soft"]
-    synapse: Literal["delta", "exponential"]
+    synapse: Synapse
     tau_syn: Parameter
     tau_syn_inh: Parameter | None
 
@@ -199,10 +129,11 @@ class _IntegrateAndFire(Model):
                 checks.parameter(name, field, getattr(self, field), minimum=0.0, exclusive=True)
         if self.reset not in ("hard", "soft"):
             raise ValidationError(name, "reset", self.reset, '"hard" or "soft"')
-        if self.synapse not in ("delta", "exponential"):
-            raise ValidationError(name, "synapse", self.synapse, '"delta" or "exponential"')
+        if self.synapse not in ("delta", "exponential", "alpha"):
+            raise ValidationError(name, "synapse", self.synapse, '"delta", "exponential" or "alpha"')
         if self.synapse == "delta" and self.tau_syn_inh is not None:
-            raise ValidationError(name, "tau_syn_inh", self.tau_syn_inh, 'nothing, unless synapse="exponential"')
+            expected = 'nothing, unless synapse="exponential" or "alpha"'
+            raise ValidationError(name, "tau_syn_inh", self.tau_syn_inh, expected)
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the port that a spike of this sign arrives at."""
@@ -234,20 +165,20 @@ class _IntegrateAndFire(Model):
             "soft": self.reset == "soft",
             "refractory_steps": checks.steps(name, "t_ref", values["t_ref"], dt),
         }
-        start = {"v": v_rest, "refractory": 0}
-
-        def synapse(tau: Any) -> tuple[Any, Any]:
-            return np.exp(-dt / tau), dt / values["c_m"] * np.exp(-a * dt) * _phi((a - 1 / tau) * dt)
-
         if self.synapse == "delta":
-            return Lowered(Delta(**membrane), DeltaState(**start), DeltaArrivals)
-        decay, gain = synapse(values["tau_syn"])
+            return Lowered(Delta(**membrane), DeltaState(v_rest), DeltaArrivals)
+        coefficients, one, two = _KINDS[self.synapse]
         if self.tau_syn_inh is None:
-            parameters = Exponential(**membrane, decay_syn=decay, gain_syn=gain)
-            return Lowered(parameters, ExponentialState(**start, i_syn=0.0), ExponentialArrivals)
-        decay_in, gain_in = synapse(values["tau_syn_inh"])
-        parameters = TwoExponentials(**membrane, decay_ex=decay, gain_ex=gain, decay_in=decay_in, gain_in=gain_in)
-        return Lowered(parameters, TwoExponentialsState(**start, i_ex=0.0, i_in=0.0), TwoExponentialsArrivals)
+            (parameters, state), arrivals, taus = one, CurrentArrivals, {"syn": values["tau_syn"]}
+        else:
+            (parameters, state), arrivals = two, TwoCurrentsArrivals
+            taus = {"ex": values["tau_syn"], "in": values["tau_syn_inh"]}
+        synapses = {
+            f"{name}_{port}": value
+            for port, tau in taus.items()
+            for name, value in coefficients(a, tau, values["c_m"], dt).items()
+        }
+        return Lowered(parameters(**membrane, **synapses), state(v_rest), arrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -269,10 +200,11 @@ class IF(_IntegrateAndFire):
         Constant current in pA.
     reset : {"soft", "hard"}
         Soft: v is lowered by v_threshold - v_reset. Hard: v is put at v_reset.
-    synapse : {"delta", "exponential"}
-        What a spike does: add its weight to v (mV), or to a current that decays (pA).
+    synapse : {"delta", "exponential", "alpha"}
+        What a spike does: add its weight to v (mV); add it to a current that decays (pA); or add a current
+        w (e t / tau_syn) exp(-t / tau_syn) that rises to its weight w and decays (pA).
     tau_syn : float, ndarray (n,) or distribution
-        Time constant of exponential synapses in ms.
+        Time constant of exponential and alpha synapses in ms.
     tau_syn_inh : float, ndarray (n,), distribution or None
         Time constant for negative weights, where it is another one.
 
@@ -288,7 +220,7 @@ class IF(_IntegrateAndFire):
     c_m: Parameter = 1.0
     i_e: Parameter = 0.0
     reset: Literal["hard", "soft"] = "soft"
-    synapse: Literal["delta", "exponential"] = "delta"
+    synapse: Synapse = "delta"
     tau_syn: Parameter = 5.0
     tau_syn_inh: Parameter | None = None
 
@@ -300,8 +232,8 @@ class IF(_IntegrateAndFire):
 class LIF(_IntegrateAndFire):
     """Leaky integrate-and-fire neuron: dv/dt = -(v - v_rest)/tau_m + (i_e + i + i_syn)/c_m.
 
-    Voltages are relative to rest by default. The models of NEST with the same mathematics are iaf_psc_delta and
-    iaf_psc_exp.
+    Voltages are relative to rest by default. The models of NEST with the same mathematics are iaf_psc_delta,
+    iaf_psc_exp and iaf_psc_alpha.
 
     Parameters
     ----------
@@ -317,10 +249,11 @@ class LIF(_IntegrateAndFire):
         Constant current in pA.
     reset : {"hard", "soft"}
         Hard: v is put at v_reset. Soft: v is lowered by v_threshold - v_reset.
-    synapse : {"delta", "exponential"}
-        What a spike does: add its weight to v (mV), or to a current that decays (pA).
+    synapse : {"delta", "exponential", "alpha"}
+        What a spike does: add its weight to v (mV); add it to a current that decays (pA); or add a current
+        w (e t / tau_syn) exp(-t / tau_syn) that rises to its weight w and decays (pA).
     tau_syn : float, ndarray (n,) or distribution
-        Time constant of exponential synapses in ms.
+        Time constant of exponential and alpha synapses in ms.
     tau_syn_inh : float, ndarray (n,), distribution or None
         Time constant for negative weights, where it is another one.
 
@@ -338,7 +271,7 @@ class LIF(_IntegrateAndFire):
     c_m: Parameter = 250.0
     i_e: Parameter = 0.0
     reset: Literal["hard", "soft"] = "hard"
-    synapse: Literal["delta", "exponential"] = "delta"
+    synapse: Synapse = "delta"
     tau_syn: Parameter = 5.0
     tau_syn_inh: Parameter | None = None
 

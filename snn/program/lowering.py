@@ -29,10 +29,10 @@ from snn.program.tables import (
     Probes,
     Slices,
 )
-from snn.random import poisson_thresholds
+from snn.random import STRIP, poisson_thresholds
 from snn.stimuli import Current, SpikeTrains
 
-_SLICE = 4096  # neurons a slice, about: sums and state of so many stay in a core's second-level cache
+_SLICE = 8192  # neurons a slice, at most about: their sums and state stay in a core's second-level cache
 _STREAMS = 64  # streams of random numbers set aside for each thing in a network
 
 
@@ -117,7 +117,11 @@ class _Lowering:
                 trains = isinstance(item.stimulus, SpikeTrains)
                 columns["kind"][i] = SPIKE_TRAINS if trains else POISSON_TRAINS
             parts = 1 if item.name in whole or not isinstance(item, Population) else math.ceil(item.size / _SLICE)
-            cuts = np.round(np.linspace(0, item.size, parts + 1) / 64) * 64 if parts > 1 else np.array([0, item.size])
+            cuts = (
+                np.round(np.linspace(0, item.size, parts + 1) / STRIP) * STRIP
+                if parts > 1
+                else np.array([0, item.size])
+            )
             cuts[-1] = item.size
             bounds.append(cuts.astype(np.int64))
         self.columns, self.bounds, self.ports = columns, bounds, quantum
@@ -273,14 +277,16 @@ class _Lowering:
         means = [entry[4] for entry in noise]
         different, row = np.unique(np.concatenate(means) if means else np.zeros(0), return_inverse=True)
         tables = [poisson_thresholds(mean) for mean in different]
-        width = max((len(table) for table in tables), default=0)
-        thresholds = np.full((len(tables), width), 2**32, np.uint64)
+        counts = np.array([len(table) for table in tables], np.int64)
+        thresholds = np.zeros((len(tables), int(counts.max(initial=0))), np.uint32)
         for i, table in enumerate(tables):
             thresholds[i, : len(table)] = table
+        uniform = np.array([len(np.unique(mean)) == 1 for mean in means], np.int64)
         _, self.columns["first_noise"] = _by_node([entry[0] for entry in noise], len(self.order))
         slots, weights, streams = (np.array([entry[i] for entry in noise], np.int64) for i in (1, 2, 3))
         first = np.cumsum([0, *map(len, means)])[:-1].astype(np.int64)
-        return Noise(slots, weights, streams, first, row.ravel().astype(np.int32), thresholds)
+        rates = row.ravel().astype(np.int32)
+        return Noise(slots, weights, streams, uniform, first, rates, thresholds, counts)
 
     def _current_table(self, currents: list) -> None:
         currents.sort(key=lambda entry: entry[0])

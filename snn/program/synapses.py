@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from snn import checks
-from snn.connectivity import Conv2d, Dense, Edges, FixedInDegree, MaxPool2d, OneToOne, SumPool2d
+from snn.connectivity import Conv2d, Dense, Listed, MaxPool2d, OneToOne, SumPool2d
 from snn.jit import compiled
 from snn.network import Projection
 from snn.random import Distribution
@@ -150,8 +150,9 @@ def rows_of(
 
 def edges_of(projection: Projection, seed: int, stream: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Return source and target of every synapse, or None for a pattern that has no list."""
-    if isinstance(projection.rule, Edges | FixedInDegree):
-        return projection.rule.edges(projection.source.size, projection.target.size, seed, stream)
+    source, target = projection.source, projection.target
+    if isinstance(projection.rule, Listed):
+        return projection.rule.edges(source.size, target.size, seed, stream, source is target)
     return None
 
 

@@ -94,9 +94,11 @@ class Noise(NamedTuple):
     slot: np.ndarray
     weight: np.ndarray  # int64, multiples of the port's quantum
     stream: np.ndarray
+    uniform: np.ndarray  # 1 where all targets have the same rate
     first_rate: np.ndarray  # into `rates`: for each target the row of `thresholds`
     rates: np.ndarray  # int32
-    thresholds: np.ndarray  # uint64 (rates, counts): see `snn.random.poisson_thresholds`
+    thresholds: np.ndarray  # uint32 (rates, counts): see `snn.random.poisson_thresholds`
+    counts: np.ndarray  # how many thresholds of each row there are
 
 
 class Currents(NamedTuple):

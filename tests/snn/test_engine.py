@@ -17,7 +17,7 @@ import snn
 DT = 0.1
 STEPS = 40
 SEEDS = st.integers(0, 2**32 - 1)
-KINDS = st.sampled_from(["delta", "arrays", "mixed"])
+KINDS = st.sampled_from(["delta", "arrays", "mixed", "alpha"])
 SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -25,7 +25,8 @@ def random_models(rng, kind):
     """Models for three populations of 6, 24 and 8 neurons.
 
     Compiled code depends on the models and on which parameters are arrays, so a few kinds stand for all: one leaky
-    model with delta synapses for all; two synaptic time constants, every parameter an array; three different models.
+    model with delta synapses for all; two synaptic time constants, every parameter an array; three different models;
+    alpha synapses, with one time constant and with two, without leak and with.
     """
 
     def options(size=None, **more):
@@ -42,6 +43,10 @@ def random_models(rng, kind):
     if kind == "arrays":
         reset, taus = str(rng.choice(["hard", "soft"])), {"tau_syn": (0.3, 3.0), "tau_syn_inh": (0.3, 3.0)}
         return [snn.IF(synapse="exponential", **physical(n, **taus) | {"reset": reset}) for n in (6, 24, 8)]
+    if kind == "alpha":
+        one, two = ({"tau_syn": (0.05, 3.0)} | more for more in ({}, {"tau_syn_inh": (0.3, 3.0), "tau_m": (0.5, 5.0)}))
+        leaky = snn.LIF(synapse="alpha", **physical(**two))
+        return [leaky, snn.IF(synapse="alpha", **physical(24, **one)), leaky]
     exponential = physical(tau_m=(0.5, 5.0), tau_syn=(0.3, 3.0))
     return [
         snn.DiscreteLIF(**options(beta=(0.5, 1.0))),
@@ -238,7 +243,7 @@ def test_without_compilation_the_spikes_are_the_same():
     code = """
 import reference, snn
 from test_engine import DT, STEPS, assert_same, random_network
-for kind in ("delta", "arrays", "mixed"):
+for kind in ("delta", "arrays", "mixed", "alpha"):
     network = random_network(7, kind)
     assert_same(snn.Simulation(network, dt=DT).run(STEPS * DT), *reference.simulate(network, DT, STEPS))
     print(kind)
@@ -247,4 +252,4 @@ for kind in ("delta", "arrays", "mixed"):
     paths = os.pathsep.join([str(here), str(here.parent), str(here.parent.parent)])
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.split() == ["delta", "arrays", "mixed"]
+    assert done.stdout.split() == ["delta", "arrays", "mixed", "alpha"]

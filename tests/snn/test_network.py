@@ -27,7 +27,7 @@ def net():
         (lambda: snn.LIF(t_ref=-0.1), "t_ref"),
         (lambda: snn.LIF(v_rest="low"), "v_rest = 'low'"),
         (lambda: snn.IF(tau_syn=0.0, synapse="exponential"), "tau_syn"),
-        (lambda: snn.IF(synapse="alpha"), "synapse = 'alpha'"),
+        (lambda: snn.IF(synapse="beta"), "synapse = 'beta'"),
         (lambda: snn.IF(reset="none"), "reset = 'none'"),
         (lambda: snn.IF(tau_syn_inh=2.0), "tau_syn_inh"),
         (lambda: snn.DiscreteLIF(beta=1.2), "beta"),
@@ -99,6 +99,16 @@ def test_networks_refuse_bad_parts_and_stay_as_they_were(net, act, message):
         ({"rule": snn.Edges([0], [-1])}, "targets = -1"),
         ({"rule": snn.Sparse(sparse.eye_array(4))}, "shape"),
         ({"rule": snn.FixedInDegree(2), "delay": np.ones(9)}, "delay"),
+        ({"rule": snn.FixedInDegree(6, multapses=False)}, "FixedInDegree: degree = 6 .* at most 5, as many sources"),
+        ({"rule": snn.FixedInDegree(5, autapses=False, multapses=False)}, "degree = 5 .* at most 4"),
+        ({"rule": snn.FixedOutDegree(6, multapses=False)}, "FixedOutDegree: degree = 6 .* at most 5, as many targets"),
+        ({"rule": snn.FixedOutDegree(2), "weight": np.ones(9)}, r"weight .* shape \(10,\)"),
+        ({"rule": snn.FixedTotalNumber(26, multapses=False)}, "number = 26 .* at most 25"),
+        ({"rule": snn.FixedTotalNumber(21, autapses=False, multapses=False)}, "number = 21 .* at most 20"),
+        ({"rule": snn.FixedTotalNumber(2), "weight": np.ones(3)}, r"weight .* shape \(2,\)"),
+        ({"rule": snn.AllToAll(autapses=False), "weight": np.ones(25)}, r"weight .* shape \(20,\)"),
+        ({"rule": snn.PairwiseBernoulli(0.5), "weight": np.ones(12)}, "weight .* a number or distribution"),
+        ({"rule": snn.PairwiseBernoulli(0.5), "delay": np.ones(12)}, "delay .* a number or distribution"),
         ({"rule": snn.Conv2d(np.zeros((2, 2, 1, 1)))}, "height, width, channels"),
     ],
 )
@@ -106,6 +116,18 @@ def test_connections_are_checked_before_they_are_made(net, options, message):
     cells = net.populations["cells"]
     with pytest.raises(snn.ValidationError, match=message):
         net.connect(cells, cells, **options)
+    assert not net.projections
+
+
+def test_a_single_neuron_has_nobody_to_draw_but_itself(net):
+    one = net.population("one", 1, snn.LIF())
+    for rule in (
+        snn.FixedInDegree(1, autapses=False),
+        snn.FixedOutDegree(1, autapses=False),
+        snn.FixedTotalNumber(1, autapses=False),
+    ):
+        with pytest.raises(snn.ValidationError, match=r"= 1 .* at most 0"):
+            net.connect(one, one, rule)
     assert not net.projections
 
 

@@ -61,6 +61,36 @@ def test_exponential_synapse_follows_the_equations(tau_syn):
     np.testing.assert_allclose(v, np.concatenate(pieces), atol=1e-7)
 
 
+@pytest.mark.parametrize("leaky", [True, False])
+@pytest.mark.parametrize("tau_syn", [0.5, 2.0, 10.0, 10.0 * (1 + 1e-9), 10.0 * (1 - 1e-6), 30.0])
+def test_alpha_synapse_follows_the_equations(tau_syn, leaky):
+    kind = {"v_threshold": 1e6, "c_m": 250.0, "synapse": "alpha", "tau_syn": tau_syn}
+    model = snn.LIF(tau_m=10.0, **kind) if leaky else snn.IF(**kind)
+    t, v, _ = potential(model, 30.0, weight=1024.0, times=[1.0])
+    # v is the integral of the current that has flowed, less its leak: Gauss's rule, exact here, and nothing to cancel.
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    since = np.maximum(t - 1.0, 0.0)[:, None]
+    at = since * (nodes + 1) / 2
+    current = 1024.0 * at / tau_syn * np.exp(1 - at / tau_syn)
+    expected = (current * np.exp(-(since - at) / 10.0 if leaky else 0.0) / 250.0 * since / 2) @ weights
+    np.testing.assert_allclose(v, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_alpha_current_peaks_at_its_weight_after_its_time_constant():
+    net = snn.Network()
+    cells = net.population("cells", 2, snn.LIF(v_threshold=1e6, synapse="alpha", tau_syn=2.0, tau_syn_inh=4.0))
+    trains = net.spike_trains("input", [[1.0]])
+    net.connect(trains, cells, snn.Dense(np.array([[512.0], [-256.0]])))
+    for variable in ("i_ex", "i_in"):
+        net.record(cells, variable, every=DT)
+    up, down = (trace.values[0] for trace in snn.Simulation(net, dt=DT).run(20.0).traces)
+    t = np.maximum(DT * np.arange(1, 201) - 1.0, 0.0)
+    np.testing.assert_allclose(up[:, 0], 512.0 * t / 2.0 * np.exp(1 - t / 2.0), atol=1e-10)
+    np.testing.assert_allclose(down[:, 1], -256.0 * t / 4.0 * np.exp(1 - t / 4.0), atol=1e-10)
+    assert not up[:, 1].any()
+    assert not down[:, 0].any()
+
+
 def test_excitation_and_inhibition_have_time_constants_of_their_own():
     model = snn.IF(v_threshold=1e6, synapse="exponential", tau_syn=1.0, tau_syn_inh=4.0)
     t, up, _ = potential(model, 40.0, weight=2.0, times=[0.1])

@@ -82,14 +82,22 @@ def _max_pool2d(weight, shape, source, count, sums, slot, counters, first_counte
 
 
 @compiled
-def _sparse(weights, targets, begin, end, count, sums, slot):
-    for i in range(np.uint64(begin), np.uint64(end)):
-        sums[slot + targets[i]] += weights[i] * count
+def _sparse(weights, targets, rows, first_row, ids, begin, end, count, sums, slot):
+    slot = np.uint64(slot)  # unsigned, so that no index is tested for being negative
+    for e in range(begin, end):
+        row = first_row + ids[e]
+        low, high = np.uint64(rows[row]), np.uint64(rows[row + 1])
+        if count == 1:
+            for i in range(low, high):
+                sums[slot + np.uint64(targets[i])] += weights[i]
+        else:
+            for i in range(low, high):
+                sums[slot + np.uint64(targets[i])] += weights[i] * count
 
 
 @compiled
-def deliver(projections, synapses, j, part, delay, sources, source, count, sums, counters, bests, start, stop):
-    """Deliver one event through projection `j` to one slice of its target.
+def deliver(projections, synapses, j, part, delay, sources, ids, begin, end, count, sums, counters, bests, start, stop):
+    """Deliver events through projection `j` to one slice of its target.
 
     Parameters
     ----------
@@ -97,32 +105,37 @@ def deliver(projections, synapses, j, part, delay, sources, source, count, sums,
         Tables of the Program.
     j, part, delay : int
         Projection, number of the slice within the target node, number of the delay within the projection.
-    sources, source : int
-        Number of neurons of the source, and which fired.
+    sources : int
+        Number of neurons of the source.
+    ids, begin, end : ndarray of int32, int, int
+        The events: sources ids[begin] .. ids[end - 1].
     count : int
-        Coincident events.
+        Coincident events each of them stands for.
     sums, counters, bests : ndarray of int64
         Sums of one sample; spike counts of max-pooling.
     start, stop : int
         The slice.
     """
     kind, slot, first = projections.kind[j], projections.slot[j], projections.first_weight[j]
+    weights, shape = synapses.pattern_weights, projections.geometry[j]
     if kind == SPARSE:
-        row = projections.first_row[j] + (part * projections.delays[j] + delay) * sources + source
-        rows = synapses.rows
-        _sparse(synapses.weights, synapses.targets, rows[row], rows[row + 1], count, sums, slot)
+        row = projections.first_row[j] + (part * projections.delays[j] + delay) * sources
+        _sparse(synapses.weights, synapses.targets, synapses.rows, row, ids, begin, end, count, sums, slot)
     elif kind == CONV2D:
-        _conv2d(synapses.pattern_weights, first, projections.geometry[j], source, count, sums, slot)
+        for e in range(begin, end):
+            _conv2d(weights, first, shape, np.int64(ids[e]), count, sums, slot)
     elif kind == DENSE:
-        targets = projections.geometry[j, 0]
-        _dense(synapses.pattern_weights, first, targets, source, count, sums, slot, start, stop)
+        for e in range(begin, end):
+            _dense(weights, first, shape[0], np.int64(ids[e]), count, sums, slot, start, stop)
     elif kind == ONE_TO_ONE:
-        if start <= source < stop:
-            sums[slot + source] += synapses.pattern_weights[first + source] * count
+        for e in range(begin, end):
+            if start <= ids[e] < stop:
+                sums[slot + ids[e]] += weights[first + ids[e]] * count
     elif kind == SUM_POOL2D:
-        _sum_pool2d(synapses.pattern_weights[first], projections.geometry[j], source, count, sums, slot)
+        for e in range(begin, end):
+            _sum_pool2d(weights[first], shape, np.int64(ids[e]), count, sums, slot)
     elif kind == MAX_POOL2D:
         first_counter, first_best = projections.first_counter[j], projections.first_best[j]
-        weight = synapses.pattern_weights[first]
-        shape = projections.geometry[j]
-        _max_pool2d(weight, shape, source, count, sums, slot, counters, first_counter, bests, first_best)
+        for e in range(begin, end):
+            source = np.int64(ids[e])
+            _max_pool2d(weights[first], shape, source, count, sums, slot, counters, first_counter, bests, first_best)

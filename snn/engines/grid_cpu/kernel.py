@@ -16,7 +16,7 @@ from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.jit import compiled
 from snn.program.tables import NEURONS, POISSON_TRAINS
-from snn.random import philox
+from snn.random import STRIP, strip_words
 
 
 class Tables(NamedTuple):
@@ -74,8 +74,8 @@ def _arrive(tables, memory, span, sample, s, k):
             if row < 0:
                 continue
             for other in range(nodes.first_slice[source], nodes.first_slice[source + 1]):
-                for e in range(memory.ends[sample, other, row], memory.ends[sample, other, row + 1]):
-                    fired = np.int64(memory.ids[sample, e])
+                begin, end = memory.ends[sample, other, row], memory.ends[sample, other, row + 1]
+                if begin < end:
                     deliver(
                         projections,
                         tables.synapses,
@@ -83,7 +83,9 @@ def _arrive(tables, memory, span, sample, s, k):
                         part,
                         d,
                         nodes.size[source],
-                        fired,
+                        memory.ids[sample],
+                        begin,
+                        end,
                         1,
                         sums,
                         counters,
@@ -94,20 +96,37 @@ def _arrive(tables, memory, span, sample, s, k):
 
 
 @compiled
-def _poisson_noise(tables, span, sums, sample, s, k):
-    """Add the Poisson input of slice `s` in step `k`: one random word a target, four from one counter."""
+def _count(words, thresholds, kinds, counts):
+    """Turn words into counts: how many thresholds are not above each."""
+    for i in range(STRIP):
+        counts[i] = 0
+    for j in range(kinds):
+        threshold = thresholds[j]
+        for i in range(STRIP):
+            counts[i] += np.uint32(words[i] >= threshold)
+
+
+@compiled
+def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
+    """Add the Poisson input of slice `s` in step `k`."""
     nodes, slices, noise = tables.nodes, tables.slices, tables.noise
-    node, start, stop = slices.node[s], slices.start[s], slices.stop[s]
-    kinds = noise.thresholds.shape[1]
+    node, stop = slices.node[s], slices.stop[s]
     for c in range(nodes.first_noise[node], nodes.first_noise[node + 1]):
         slot, weight, first = noise.slot[c], noise.weight[c], noise.first_rate[c]
-        for quad in range(start // 4, (stop + 3) // 4):
-            words = philox(span.seed, noise.stream[c], quad, k, span.first_sample + sample, 0)
-            for i in range(max(start, 4 * quad), min(stop, 4 * quad + 4)):
-                word, rate, count = words[i - 4 * quad], noise.rates[first + i], 0
-                while count < kinds and word >= noise.thresholds[rate, count]:
-                    count += 1
-                sums[slot + i] += weight * count
+        for low in range(slices.start[s], stop, STRIP):
+            strip_words(span.seed, noise.stream[c], low // STRIP, k, span.first_sample + sample, words)
+            high = min(low + STRIP, stop)
+            if noise.uniform[c]:
+                rate = noise.rates[first]
+                _count(words, noise.thresholds[rate], noise.counts[rate], counts)
+            else:
+                for i in range(low, high):
+                    rate, count = noise.rates[first + i], 0
+                    while count < noise.counts[rate] and words[i - low] >= noise.thresholds[rate, count]:
+                        count += 1
+                    counts[i - low] = count
+            for i in range(low, high):
+                sums[slot + i] += weight * np.int64(counts[i - low])
 
 
 @compiled
@@ -123,16 +142,16 @@ def _switch_currents(tables, memory, sample, s, k):
 
 
 @compiled
-def _trains(tables, memory, span, sample, s, k, place):
+def _trains(tables, memory, span, sample, s, k, words, place):
     """List the Poisson trains of slice `s` that spike in step `k`."""
     node = tables.slices.node[s]
     rates = memory.rates[sample if len(memory.rates) > 1 else 0]
     first = memory.first_rate[node]
     size = tables.nodes.size[node]
-    for quad in range((size + 3) // 4):
-        words = philox(span.seed, tables.nodes.stream[node], quad, k, span.first_sample + sample, 0)
-        for i in range(4 * quad, min(size, 4 * quad + 4)):
-            if words[i - 4 * quad] < rates[first + i]:
+    for low in range(0, size, STRIP):
+        strip_words(span.seed, tables.nodes.stream[node], low // STRIP, k, span.first_sample + sample, words)
+        for i in range(low, min(low + STRIP, size)):
+            if np.uint64(words[i - low]) < rates[first + i]:
                 memory.ids[sample, place] = i
                 place += 1
     return place
@@ -161,15 +180,15 @@ def _run_unit(tables, groups, memory, span, sample, s, first, last):
     if kind != NEURONS and kind != POISSON_TRAINS:
         return
     sums, ids = memory.sums[sample], memory.ids[sample]
-    flags = np.empty(256, np.uint8)
+    flags, words, counts = np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32)
     for k in range(first, last + 1):
         row = k - span.first - 1 + span.history
         place = memory.ends[sample, s, row]
         if kind == POISSON_TRAINS:
-            place = _trains(tables, memory, span, sample, s, k, place)
+            place = _trains(tables, memory, span, sample, s, k, words, place)
         else:
             _arrive(tables, memory, span, sample, s, k)
-            _poisson_noise(tables, span, sums, sample, s, k)
+            _poisson_noise(tables, span, sums, sample, s, k, words, counts)
             _switch_currents(tables, memory, sample, s, k)
             armed = nodes.active_from[node] < k <= nodes.active_until[node]
             place = update_group(
@@ -239,6 +258,7 @@ def drive(tables, memory, c, amplitudes, shift):
     while tables.nodes.first_current[node + 1] <= c:
         node += 1
     parts = tables.nodes.first_slice[node + 1] - tables.nodes.first_slice[node]
+    ids = np.arange(sources).astype(np.int32)
     for sample in range(len(amplitudes)):
         sums[slot : slot + size] = 0
         for source in range(sources):
@@ -255,7 +275,9 @@ def drive(tables, memory, c, amplitudes, shift):
                     part,
                     0,
                     sources,
+                    ids,
                     source,
+                    source + 1,
                     amount,
                     sums,
                     counters,

@@ -8,8 +8,7 @@ from numba.extending import overload
 
 from snn.jit import compiled, intrinsic, load, store
 from snn.neurons import step
-
-_STRIP = 256  # neurons between two looks at whether any has spiked
+from snn.random import STRIP
 
 
 @intrinsic
@@ -66,8 +65,8 @@ def update(group, sample, offset, start, stop, sums, slot, stride, ports, quanta
     int
         One past the last place filled.
     """
-    for low in range(start, stop, _STRIP):
-        high = min(low + _STRIP, stop)
+    for low in range(start, stop, STRIP):  # after each strip, a look at whether any neuron has spiked
+        high = min(low + STRIP, stop)
         spikes = 0
         for i in range(low, high):
             column = offset + i

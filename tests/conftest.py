@@ -1,6 +1,0 @@
-"""What all tests share."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `import reference`
