@@ -294,6 +294,9 @@ class Network:
             raise ValidationError(owner, "rule", rule, expected)
         if own_train:
             self._fits(owner, "rate", source.stimulus.rate, target.size)  # pyright: ignore[reportAttributeAccessIssue]
+        flows = isinstance(source, Source) and isinstance(source.stimulus, Current)
+        if flows and isinstance(rule, MaxPool2d):
+            raise ValidationError(owner, "rule", "MaxPool2d", "a rule for currents: max-pooling counts spikes")
         synapses = self._check_rule(owner, source, target, rule)
         brings_weights = getattr(rule, "weights", None) is not None
         if brings_weights and weight is not None:

@@ -31,7 +31,6 @@ from snn.connectivity import (
     MaxPool2d,
     OneToOne,
     PairwiseBernoulli,
-    SumPool2d,
 )
 from snn.neurons import DiscreteLIF
 from snn.random import Uniform
@@ -397,6 +396,3 @@ def drive(amplitudes, table, targets):
         for target, _, weight, _ in table.get(source, ()):
             totals[target] += weight * round(Fraction(float(amplitude)) * Fraction(2) ** shift)
     return [math.floor(total * Fraction(1, 2) ** shift + Fraction(1, 2)) for total in totals]
-
-
-__all__ = ["SumPool2d", "simulate"]

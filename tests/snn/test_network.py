@@ -143,6 +143,16 @@ def test_images_are_checked(net):
         net.connect(image, net.populations["cells"], snn.OneToOne())
 
 
+def test_currents_have_no_spikes_to_pool(net):
+    pooled = net.population("pooled", (2, 2, 2), snn.IF())
+    with pytest.raises(snn.ValidationError, match="max-pooling counts spikes"):
+        net.connect(net.current("current", np.ones((4, 4, 2))), pooled, snn.MaxPool2d(2))
+    net.connect(net.sources["current"], pooled, snn.SumPool2d(2), weight=0.25)
+    simulation = snn.Simulation(net, dt=1.0)
+    simulation.run(1.0)
+    assert simulation.recording.spikes["pooled"].counts().tolist() == [[1] * 8]
+
+
 def test_parts_of_another_network_are_refused(net):
     other = snn.Network()
     stranger = other.population("cells", 5, snn.LIF())
