@@ -95,10 +95,17 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Synapses from one source to one target; made by `Network.connect`."""
+    """Synapses from one source to one target; made by `Network.connect`.
+
+    Of each end only neurons start .. start + size - 1 take part.
+    """
 
     source: Population | Source
+    source_start: int
+    source_size: int
     target: Population
+    target_start: int
+    target_size: int
     rule: Rule | Layer | None
     weight: float | np.ndarray | Distribution
     delay: float | np.ndarray | Distribution | None
@@ -308,7 +315,7 @@ class Network:
             self._one_each(owner, "weight", weight, synapses)
         if delay is not None:
             delay = self._check_delay(owner, source, rule, delay, synapses)
-        return Projection(source, target, rule, weight, delay)
+        return Projection(source, 0, source.size, target, 0, target.size, rule, weight, delay)
 
     @staticmethod
     def _check_rule(owner: str, source: Population | Source, target: Population, rule: object) -> int | None:

@@ -83,7 +83,7 @@ class Simulation:
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
         seed = network.seed if seed is None else checks.seed("Simulation", seed)
         self.network = network
-        self.program = lower(network, dt)
+        self.program = lower(network, dt, threads)
         self.dt = self.program.dt
         self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._values: dict[str, dict[str, Any]] = {}

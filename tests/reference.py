@@ -138,7 +138,12 @@ def pairs(projection, seed, stream):
     if isinstance(rule, AllToAll):
         return every
     if rule.multapses:
-        return [every[i] for i in sorted(int(uniform(k, 0, 0) * len(every)) for k in range(rule.number))]
+        choices = len(others(0, n))
+
+        def below(limit, draw, k):
+            return random_word(seed, stream, k, draw, 0) * limit // 2**32
+
+        return [every[below(m, 1, k) * choices + below(choices, 0, k)] for k in range(rule.number)]
     chosen = set()  # Floyd's algorithm
     for k in range(rule.number):
         largest = len(every) - rule.number + k
@@ -279,8 +284,7 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
             names = ["v"]  # the only variable the tests start elsewhere
             stream = by_name[name] + 32 + names.index(variable)
             if isinstance(value, Uniform):
-                words = [philox(network.seed, stream, i, 0, 0, 0) for i in range(p.size)]
-                draws = [((w[0] << 21) ^ (w[1] >> 11)) * 2.0**-53 for w in words]
+                draws = [(random_word(network.seed, stream, i, 0, 0) + 0.5) * 2.0**-32 for i in range(p.size)]
                 value = [value.low + (value.high - value.low) * u for u in draws]
             cells[name].v = [float(x) for x in np.broadcast_to(value, p.size)]
 

@@ -12,19 +12,19 @@ import math
 import numpy as np
 
 from snn import checks
-from snn.connectivity.rules import flag, partners, skip_own
+from snn.connectivity.rules import flag, partners, portion_of, portions_of, skip_own
 from snn.errors import ValidationError
 from snn.jit import compiled
-from snn.random import philox, uniforms
+from snn.random import philox, random_words, uniforms
 
 
 @compiled
-def _draw_partners(neurons, choices, degree, distinct, seed, stream):
+def _draw_partners(first, last, choices, degree, distinct, seed, stream):
     """Draw `degree` numbers below `choices` for each neuron; distinct ones by a partial shuffle, undone afterwards."""
-    out = np.empty(neurons * degree, np.int64)
+    out = np.empty((last - first) * degree, np.int64)
     order = np.arange(choices if distinct else 0)
-    for neuron in range(neurons):
-        drawn = out[neuron * degree : (neuron + 1) * degree]
+    for neuron in range(first, last):
+        drawn = out[(neuron - first) * degree : (neuron - first + 1) * degree]
         for block in range((degree + 3) // 4):
             words = philox(seed, stream, neuron, block, 0, 0)
             for k in range(4 * block, min(4 * block + 4, degree)):
@@ -56,11 +56,11 @@ def _draw_distinct(uniform, choices):
 
 
 @compiled
-def _draw_pairs(sources, targets, log_failure, seed, stream):
+def _draw_pairs(sources, first, last, log_failure, seed, stream):
     """Walk through each target's sources in jumps of geometric length; returns the sources and each target's number."""
-    expected = np.int64(sources * targets * -np.expm1(log_failure))
-    out, degree, filled = np.empty(sources + expected, np.int64), np.zeros(targets, np.int64), 0
-    for target in range(targets):
+    expected = np.int64(sources * (last - first) * -np.expm1(log_failure))
+    out, degree, filled = np.empty(sources + expected, np.int64), np.zeros(last - first, np.int64), 0
+    for target in range(first, last):
         if filled + sources > len(out):
             out = np.concatenate((out, np.empty(sources + len(out) // 8, np.int64)))
         source, block = -1.0, 0
@@ -73,8 +73,14 @@ def _draw_pairs(sources, targets, log_failure, seed, stream):
                 if source < sources:
                     out[filled] = np.int64(source)
                     filled += 1
-                    degree[target] += 1
+                    degree[target - first] += 1
     return out[:filled], degree
+
+
+def _below(choices: int, seed: int, stream: int, draw: int, first: int, last: int) -> np.ndarray:
+    """Draw numbers below `choices`, int32, for elements `first` .. `last - 1`, evenly to within choices / 2^32."""
+    words = random_words(seed, stream, draw, first, last - first)
+    return ((words * np.uint64(choices)) >> np.uint64(32)).astype(np.int32)
 
 
 class _FixedDegree:
@@ -95,11 +101,12 @@ class _FixedDegree:
             expected = f"at most {choices}, as many {side} as each neuron may have"
             raise ValidationError(type(self).__name__, "degree", self.degree, expected)
 
-    def _draw(self, neurons: int, others: int, seed: int, stream: int, same: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, neurons: int, others: int, seed: int, stream: int, same: bool, portion: int):
         """Return the neuron that draws and the one drawn, a synapse each."""
         choices = partners(others, same, self.autapses)
-        drawn = _draw_partners(neurons, choices, self.degree, not self.multapses, seed, stream)
-        own = np.repeat(np.arange(neurons, dtype=np.int64), self.degree)
+        first, last = portion_of(neurons, portions_of(neurons, self.degree), portion)
+        drawn = _draw_partners(first, last, choices, self.degree, not self.multapses, seed, stream)
+        own = np.repeat(np.arange(first, last), self.degree)
         return own, skip_own(drawn, own, choices < others)
 
 
@@ -124,11 +131,15 @@ class FixedInDegree(_FixedDegree):
         """Return the number of synapses."""
         return targets * self.degree
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions: ranges of targets."""
+        return portions_of(targets, self.degree)
+
     def edges(
-        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
-        own, drawn = self._draw(targets, sources, seed, stream, same)
+        """Return source and target of every synapse of a portion, integers."""
+        own, drawn = self._draw(targets, sources, seed, stream, same, portion)
         return drawn, own
 
 
@@ -153,15 +164,21 @@ class FixedOutDegree(_FixedDegree):
         """Return the number of synapses."""
         return sources * self.degree
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions: ranges of sources."""
+        return portions_of(sources, self.degree)
+
     def edges(
-        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
-        return self._draw(sources, targets, seed, stream, same)
+        """Return source and target of every synapse of a portion, integers."""
+        return self._draw(sources, targets, seed, stream, same, portion)
 
 
 class FixedTotalNumber:
-    """So many pairs are drawn at random from all there are; the synapses are ordered by target, then source.
+    """So many pairs are drawn at random from all there are.
+
+    The synapses are in the order in which they are drawn, without multapses by target, then source.
 
     Parameters
     ----------
@@ -193,18 +210,21 @@ class FixedTotalNumber:
         """Return the number of synapses."""
         return self.number
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions; pairs that must differ are drawn together."""
+        return portions_of(self.number, 1) if self.multapses else 1
+
     def edges(
-        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
+        """Return source and target of every synapse of a portion, integers."""
         choices = partners(sources, same, self.autapses)
-        uniform = uniforms(seed, stream, self.number, 0)
         if self.multapses:
-            pairs = (uniform * (targets * choices)).astype(np.int64)
+            first, last = portion_of(self.number, self.portions(sources, targets), portion)
+            starts, ends = (_below(side, seed, stream, k, first, last) for k, side in enumerate((choices, targets)))
         else:
-            pairs = _draw_distinct(uniform, targets * choices)
-        pairs.sort()
-        ends, starts = np.divmod(pairs, max(choices, 1))
+            pairs = np.sort(_draw_distinct(uniforms(seed, stream, self.number, 0), targets * choices))
+            ends, starts = np.divmod(pairs, max(choices, 1))
         return skip_own(starts, ends, choices < sources), ends
 
 
@@ -238,14 +258,23 @@ class PairwiseBernoulli:
     def count(self, sources: int, targets: int, same: bool = False) -> None:
         """Return None, since chance decides."""
 
+    def expected(self, sources: int, targets: int, same: bool = False) -> float:
+        """Return the mean number of synapses."""
+        return self.probability * targets * partners(sources, same, self.autapses)
+
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions: ranges of targets."""
+        return portions_of(targets, self.probability * partners(sources, same, self.autapses))
+
     def edges(
-        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
+        """Return source and target of every synapse of a portion, integers."""
         if self.probability == 0.0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         choices = partners(sources, same, self.autapses)
         log_failure = math.log1p(-self.probability) if self.probability < 1.0 else -math.inf
-        drawn, degree = _draw_pairs(choices, targets, log_failure, seed, stream)
-        ends = np.repeat(np.arange(targets), degree)
+        first, last = portion_of(targets, self.portions(sources, targets, same), portion)
+        drawn, degree = _draw_pairs(choices, first, last, log_failure, seed, stream)
+        ends = np.repeat(np.arange(first, last), degree)
         return skip_own(drawn, ends, choices < sources), ends

@@ -50,6 +50,16 @@ class Dense:
             )
         return (self.weights.shape[0],)
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions of a list of the synapses: one."""
+        return 1
+
+    def edges(
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return source and target of every synapse in the order of the weights, integers."""
+        return np.tile(np.arange(sources), targets), np.repeat(np.arange(targets), sources)
+
     def fan_out(self, source: Shape) -> np.ndarray:
         """Return the number of synapses of each source, int64 (sources,)."""
         return np.full(self.weights.shape[1], self.weights.shape[0], np.int64)

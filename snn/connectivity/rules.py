@@ -1,8 +1,9 @@
 """Projections whose synapses are given: a list, a matrix, or a rule without chance.
 
 A rule has the methods `check`, which refuses populations that do not fit, and `count`, the number of synapses (None
-where chance decides); one that is a list of synapses also `edges`. They take the sizes of source and target and `same`:
-whether the two are one population.
+where chance decides). One that is a list of synapses also has `portions`, in how many parts the list can be made, each
+without the others, and `edges`, which makes one of them. They take the sizes of source and target and `same`: whether
+the two are one population.
 """
 
 from __future__ import annotations
@@ -12,6 +13,18 @@ from scipy import sparse
 
 from snn import checks
 from snn.errors import ValidationError
+
+PORTION = 2**17  # synapses, about: what is made of them at a time fits into a second-level cache
+
+
+def portions_of(items: int, each: float) -> int:
+    """Return into how many portions to cut a number of items of so many synapses each."""
+    return max(1, min(items, round(items * each / PORTION)))
+
+
+def portion_of(items: int, portions: int, portion: int) -> tuple[int, int]:
+    """Return the first item of a portion, and the one after its last."""
+    return items * portion // portions, items * (portion + 1) // portions
 
 
 def flag(owner: str, name: str, value: object) -> bool:
@@ -45,6 +58,16 @@ class OneToOne:
         """Return the number of synapses."""
         return sources
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions: one."""
+        return 1
+
+    def edges(
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return source and target of every synapse, integers."""
+        return np.arange(sources), np.arange(sources)
+
 
 class AllToAll:
     """Every source to every target, as a list of synapses; ordered by target, then source.
@@ -68,13 +91,18 @@ class AllToAll:
         """Return the number of synapses."""
         return targets * partners(sources, same, self.autapses)
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions: ranges of targets."""
+        return portions_of(targets, partners(sources, same, self.autapses))
+
     def edges(
-        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
+        """Return source and target of every synapse of a portion, integers."""
         choices = partners(sources, same, self.autapses)
-        ends = np.repeat(np.arange(targets), choices)
-        return skip_own(np.tile(np.arange(choices), targets), ends, choices < sources), ends
+        first, last = portion_of(targets, self.portions(sources, targets, same), portion)
+        ends = np.repeat(np.arange(first, last), choices)
+        return skip_own(np.tile(np.arange(choices), last - first), ends, choices < sources), ends
 
 
 class Edges:
@@ -115,11 +143,16 @@ class Edges:
         """Return the number of synapses."""
         return len(self.sources)
 
+    def portions(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of portions."""
+        return portions_of(len(self.sources), 1)
+
     def edges(
-        self, sources: int, targets: int, seed: int, stream: int, same: bool = False
+        self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return source and target of every synapse, int64 each."""
-        return self.sources, self.targets
+        """Return source and target of every synapse of a portion, integers."""
+        first, last = portion_of(len(self.sources), self.portions(sources, targets), portion)
+        return self.sources[first:last], self.targets[first:last]
 
 
 class Sparse(Edges):

@@ -8,31 +8,34 @@ from typing import Any
 import numpy as np
 
 from snn import checks
-from snn.connectivity import Conv2d, MaxPool2d, SumPool2d
+from snn.connectivity import Conv2d, MaxPool2d, OneToOne, SumPool2d
 from snn.errors import ValidationError
 from snn.network import Network, Population, Projection, Source
 from snn.neurons.model import Lowered, Values
 from snn.program import neurons, synapses
-from snn.program.pools import Pools
+from snn.program.blocks import lay_out
+from snn.program.building import Rows, build_rows
+from snn.program.lists import Listed, notes_of
+from snn.program.patterns import Patterns
 from snn.program.program import Program
 from snn.program.stages import stages_of
 from snn.program.stimuli import stimulus_input
 from snn.program.tables import (
-    KINDS,
     NEURONS,
     NEVER,
     POISSON_TRAINS,
     SPIKE_TRAINS,
+    Banks,
     Currents,
     Nodes,
     Noise,
     Probes,
-    Slices,
+    Stages,
+    Synapses,
 )
-from snn.random import STRIP, poisson_thresholds
+from snn.random import Distribution, poisson_thresholds
 from snn.stimuli import Current, SpikeTrains
 
-_SLICE = 8192  # neurons a slice, at most about: their sums and state stay in a core's second-level cache
 _STREAMS = 64  # streams of random numbers set aside for each thing in a network
 
 
@@ -53,29 +56,16 @@ def lower_model(population: Population, values: Values, dt: float) -> Lowered:
 class _Lowering:
     """One run of `lower`: the network, and the tables as they grow."""
 
-    def __init__(self, network: Network, dt: float):
-        self.network, self.dt, self.seed = network, dt, network.seed
+    def __init__(self, network: Network, dt: float, threads: int):
+        self.network, self.dt, self.threads, self.seed = network, dt, threads, network.seed
         self.populations = list(network.populations.values())
         self.trains = [s for s in network.sources.values() if s.shape and not isinstance(s.stimulus, Current)]
         self.order: list[Population | Source] = [*self.populations, *self.trains]
         self.node = {item.name: i for i, item in enumerate(self.order)}
-        self.notes: list[str] = []
         # Streams are numbered by kind and order, so that adding a part leaves what the others draw.
         self.stream = {name: _STREAMS * (3 * i + 1) for i, name in enumerate(network.populations)}
         self.stream |= {name: _STREAMS * (3 * i + 2) for i, name in enumerate(network.sources)}
         self.projection_stream = [_STREAMS * (3 * i + 3) for i in range(len(network.projections))]
-        self.fan_out = {item.name: np.zeros(item.size, np.int64) for item in self.order}
-        self.edges = [
-            synapses.edges_of(p, self.seed, s) for p, s in zip(network.projections, self.projection_stream, strict=True)
-        ]
-        self.weights = [
-            synapses.weights_of(p, self._synapses(p, e), self.seed, s + 1)
-            for p, e, s in zip(network.projections, self.edges, self.projection_stream, strict=True)
-        ]
-
-    @staticmethod
-    def _synapses(projection: Projection, edges) -> int:
-        return len(edges[0]) if edges is not None else projection.target.size
 
     # ---- neurons
 
@@ -97,40 +87,38 @@ class _Lowering:
             self.groups.append(neurons.group(lowered, states, [p.size for p in group]))
 
     def lower_nodes(self) -> None:
-        """Give nodes, slots, ports and slices their numbers."""
+        """Give nodes, ports and currents their numbers, and lay out the work."""
         columns = {name: np.zeros(len(self.order), np.int64) for name in Nodes._fields}
-        bounds, slot, quantum = [], 0, 0
-        whole = {p.target.name for p in self.network.projections if isinstance(p.rule, Conv2d | SumPool2d | MaxPool2d)}
+        quantum = flow = 0
         for i, item in enumerate(self.order):
-            columns["size"][i], columns["slot"][i], columns["quantum"][i] = item.size, slot, quantum
+            columns["size"][i], columns["quantum"][i], columns["flow"][i] = item.size, quantum, flow
             columns["stream"][i] = self.stream[item.name]
-            if isinstance(item, Population):
-                ports = len(self.lowered[item.name].arrivals._fields)
-                group = next(g for g, group in enumerate(self.members) if item in group)
-                columns["kind"][i], columns["ports"][i], columns["group"][i] = NEURONS, ports - 1, group
-                before = self.members[group][: self.members[group].index(item)]
-                columns["offset"][i] = sum(p.size for p in before)
-                columns["active_from"][i] = self._step(item, item.active[0])
-                columns["active_until"][i] = self._step(item, item.active[1])
-                slot, quantum = slot + ports * item.size, quantum + ports
-            else:
+            if not isinstance(item, Population):
                 trains = isinstance(item.stimulus, SpikeTrains)
                 columns["kind"][i] = SPIKE_TRAINS if trains else POISSON_TRAINS
-            parts = 1 if item.name in whole or not isinstance(item, Population) else math.ceil(item.size / _SLICE)
-            cuts = (
-                np.round(np.linspace(0, item.size, parts + 1) / STRIP) * STRIP
-                if parts > 1
-                else np.array([0, item.size])
-            )
-            cuts[-1] = item.size
-            bounds.append(cuts.astype(np.int64))
-        self.columns, self.bounds, self.ports = columns, bounds, quantum
-        columns["first_slice"] = np.cumsum([0, *(len(b) - 1 for b in bounds)])
-        self.slices = Slices(
-            node=np.repeat(np.arange(len(bounds)), [len(b) - 1 for b in bounds]),
-            start=np.concatenate([b[:-1] for b in bounds]) if bounds else np.zeros(0, np.int64),
-            stop=np.concatenate([b[1:] for b in bounds]) if bounds else np.zeros(0, np.int64),
-        )
+                continue
+            ports = len(self.lowered[item.name].arrivals._fields)
+            group = next(g for g, group in enumerate(self.members) if item in group)
+            columns["kind"][i], columns["ports"][i], columns["group"][i] = NEURONS, ports - 1, group
+            before = self.members[group][: self.members[group].index(item)]
+            columns["offset"][i] = sum(p.size for p in before)
+            columns["active_from"][i] = self._step(item, item.active[0])
+            columns["active_until"][i] = self._step(item, item.active[1])
+            quantum, flow = quantum + ports, flow + item.size
+        windows = {
+            p.target.name for p in self.network.projections if isinstance(p.rule, Conv2d | SumPool2d | MaxPool2d)
+        }
+        whole = {i for i, item in enumerate(self.order) if item.name in windows or not isinstance(item, Population)}
+        ends = [
+            (self.node[p.source.name], self.node[p.target.name], synapses.delay_bounds(p, self.dt)[0])
+            for p in self.network.projections
+            if p.rule is not None and not _is_current(p)
+        ]
+        stages, window = stages_of(len(self.order), ends)
+        self.layout = lay_out(stages, columns["size"], columns["ports"], whole, self.threads)
+        columns["first_slice"] = self.layout.first_slice
+        self.stages = Stages(self.layout.first_block, window)
+        self.columns, self.ports, self.flows = columns, quantum, flow
 
     def _step(self, population: Population, time: float) -> int:
         if math.isinf(time):
@@ -139,171 +127,150 @@ class _Lowering:
 
     # ---- weights and projections
 
-    def port(self, target: Population, weight_is_negative: bool) -> int:
-        """Return the number of the port, within the target's, that a weight of this sign goes to."""
-        return self.lowered[target.name].arrivals._fields.index(target.model.port(weight_is_negative))
+    def ports_of(self, projection: Projection) -> tuple[int, int]:
+        """Return the ports, within the target's, that positive and negative weights go to."""
+        fields = self.lowered[projection.target.name].arrivals._fields
+        if _is_current(projection):
+            return (fields.index("current"),) * 2
+        model = projection.target.model
+        return fields.index(model.port(False)), fields.index(model.port(True))
+
+    def quanta_of(self, population: Population) -> np.ndarray:
+        """Return the quanta of a population's ports."""
+        first, ports = self.columns["quantum"][self.node[population.name]], self.lowered[population.name].arrivals
+        return self.quanta[first : first + len(ports._fields)]
 
     def lower_quanta(self) -> None:
         """Choose each port's quantum by the largest weight that arrives there."""
         largest = np.zeros(self.ports)
-        for projection, weights in zip(self.network.projections, self.weights, strict=True):
+        for projection in self.network.projections:
             first = self.columns["quantum"][self.node[projection.target.name]]
-            for port, part in self._by_port(projection, weights):
-                if np.size(part):
-                    largest[first + port] = max(largest[first + port], float(np.abs(part).max()))
+            low, high = synapses.weight_bounds(projection)
+            for port, size in zip(self.ports_of(projection), (max(high, 0.0), max(-low, 0.0)), strict=True):
+                largest[first + port] = max(largest[first + port], size)
         self.quanta = np.array([synapses.quantum_of(w) for w in largest])
 
-    def _by_port(self, projection: Projection, weights: np.ndarray):
-        """Yield (port, weights of the projection that go there, the others zero), leaving out ports without any."""
-        target = projection.target
-        if _is_current(projection):
-            yield self.lowered[target.name].arrivals._fields.index("current"), weights
-            return
-        ports = [self.port(target, False), self.port(target, True)]
-        if ports[0] == ports[1]:
-            yield ports[0], weights
-            return
-        for port, part in zip(ports, (np.maximum(weights, 0.0), np.minimum(weights, 0.0)), strict=True):
-            if np.any(part):
-                yield port, part
-
-    def integers(self, projection: Projection, weights: np.ndarray, port: int) -> np.ndarray:
-        """Return weights as multiples of the port's quantum, noting what rounding cost."""
-        quantum = float(self.quanta[self.columns["quantum"][self.node[projection.target.name]] + port])
-        rounded = synapses.to_integers(weights, quantum)
-        given = np.asarray(weights)[np.asarray(weights) != 0]
-        if given.size:
-            loss = float(np.abs(np.rint(given / quantum) * quantum / given - 1.0).max())
-            if loss > 1e-6:
-                self.notes.append(f"{projection.name}: rounding changes a weight by {loss:.1e} of itself")
-        return rounded
-
     def lower_projections(self) -> None:
-        """Lower every projection, sort them by target, and find the order of work."""
-        pools = Pools()
-        rows, targets, ends, noise, currents = [], [], [], [], []
-        for i, (projection, weights, edges) in enumerate(
-            zip(self.network.projections, self.weights, self.edges, strict=True)
-        ):
-            source, target = projection.source, projection.target
-            node, stream = self.node[target.name], self.projection_stream[i]
-            first_slot, size = int(self.columns["slot"][node]), target.size
+        """Lower every projection, each by its kind."""
+        patterns, lists, noise, currents, everything = Patterns(), [], [], [], []
+        self.fan_out = {item.name: np.zeros(item.size, np.int64) for item in self.order}
+        for projection, stream in zip(self.network.projections, self.projection_stream, strict=True):
+            target = self.node[projection.target.name]
+            listed = Listed(
+                projection,
+                self.node.get(projection.source.name, -1),
+                target,
+                stream,
+                self.ports_of(projection),
+                self.quanta_of(projection.target),
+            )
+            everything.append(listed)
             if projection.rule is None:
-                noise.append((node, *self._noise(projection, first_slot, stream)))
-                continue
-            if not _is_current(projection):
-                self.fan_out[source.name] += synapses.fan_out(projection, edges)
-            delays = synapses.delays_of(projection, self._synapses(projection, edges), self.dt, self.seed, stream + 2)
-            if edges is not None:
-                row = self._list(projection, weights, edges, delays, first_slot, pools)
-                made = [row]
+                noise.append((target, *self._noise(listed)))
+            elif _is_current(projection):
+                has_list = synapses.has_list(projection)
+                currents.append((listed, -1 if has_list else self._pattern(listed, patterns)[0]))
+            elif synapses.has_list(projection):
+                lists.append(listed)
             else:
-                made = [
-                    self._pattern(
-                        projection, self.integers(projection, part, port), delays, first_slot + port * size, pools
-                    )
-                    for port, part in self._by_port(projection, weights)
-                ]
-            if _is_current(projection):
-                currents.append((node, len(rows), projection))
-                made[0]["source"] = -1
-                target_node = -1
-            else:
-                target_node = node
-                ends.append((self.node[source.name], node, int(delays.min()) if delays.size else 1))
-            rows.extend(made)
-            targets.extend([target_node] * len(made))
-        self.projections = pools.table(rows)
-        self.synapses = pools.synapses()
-        self.counters, self.bests = pools.counters, pools.bests
-        self.incoming, self.columns["first_incoming"] = _by_node(targets, len(self.order))
+                self.fan_out[projection.source.name] += synapses.pattern_fan_out(projection)
+                self._pattern(listed, patterns)
+        self.notes = [*notes_of(everything, self.dt)]
+        built = self._rows(lists)
+        self.projections, self.counters, self.bests = patterns.table(), patterns.counters, patterns.bests
+        self.synapses = Synapses(patterns.all_weights(), built.words, built.rows)
+        self.bundles, self.banks = built.bundles, Banks(self.layout.bank_slots, built.first_bundle)
+        self.incoming, self.columns["first_incoming"] = _by_node(patterns.targets, len(self.order))
         self.noise = self._noise_table(noise)
         self._current_table(currents)
-        slices_of = [
-            list(range(a, b))
-            for a, b in zip(self.columns["first_slice"], self.columns["first_slice"][1:], strict=False)
+
+    def _rows(self, lists: list[Listed]) -> Rows:
+        targets = {one.target for one in lists}
+        slots = {node: self.layout.slots_of(node, int(self.columns["ports"][node])) for node in targets}
+        built = build_rows(lists, slots, self.layout.bank_slots, self.columns["size"], self.dt, self.seed, self.threads)
+        for source, fan_out in built.fan_out.items():
+            self.fan_out[self.order[source].name] += fan_out
+        return built
+
+    def _pattern(self, listed: Listed, patterns: Patterns) -> list[int]:
+        """Lower a projection without a list: a row for every port that weights go to."""
+        projection = listed.projection
+        weights = synapses.given_weights(projection)
+        if isinstance(weights, Distribution):
+            weights = weights.sample(projection.target.size, self.seed, listed.stream + 1)
+        elif isinstance(projection.rule, OneToOne):
+            weights = np.broadcast_to(weights, projection.target.size)
+        weights = np.asarray(weights, np.float64)
+        positive, negative = listed.ports
+        parts = {positive: weights}
+        if positive != negative:
+            parts = {positive: np.maximum(weights, 0.0), negative: np.minimum(weights, 0.0)}
+        delay = synapses.delay_bounds(projection, self.dt)[0]
+        return [
+            patterns.add(
+                projection,
+                listed.source,
+                -1 if listed.source < 0 else listed.target,
+                port,
+                synapses.to_integers(part, listed.quanta[port]),
+                delay,
+            )
+            for port, part in parts.items()
+            if np.any(part) or len(parts) == 1
         ]
-        self.stages = stages_of(len(self.order), ends, slices_of)
 
-    def _list(self, projection, weights, edges, delays, first_slot, pools) -> dict:
-        target = projection.target
-        node, size = self.node[target.name], target.size
-        if _is_current(projection):
-            ports = np.array([self.lowered[target.name].arrivals._fields.index("current")])
-            integers = self.integers(projection, weights, int(ports[0]))
-        elif self.port(target, False) == self.port(target, True):
-            ports = np.array([self.port(target, False)])
-            integers = self.integers(projection, weights, int(ports[0]))
-        else:
-            positive, negative = self.port(target, False), self.port(target, True)
-            inhibits = weights < 0
-            ports = np.where(inhibits, negative, positive)
-            integers = self.integers(projection, np.where(inhibits, 0.0, weights), positive)
-            integers = integers + self.integers(projection, np.where(inhibits, weights, 0.0), negative)
-        sources, targets = edges
-        parts = synapses.rows_of(
-            sources, targets, integers, delays, ports * size, self.bounds[node], projection.source.size
-        )
-        return pools.add_list(self.node.get(projection.source.name, -1), first_slot, *parts)
-
-    def _pattern(self, projection, integers, delays, slot, pools) -> dict:
-        rule = projection.rule
-        shape = synapses.geometry(rule, projection.source.shape, projection.target.shape)
-        integers = synapses.pattern_weights(rule, integers)
-        row = pools.add_pattern(
-            self.node.get(projection.source.name, -1), KINDS[rule.kind], slot, integers, int(delays), shape
-        )
-        if isinstance(rule, MaxPool2d):
-            row["first_counter"], row["first_best"] = pools.counters, pools.bests
-            pools.counters += projection.source.size
-            pools.bests += projection.target.size
-        return row
-
-    def _noise(self, projection: Projection, first_slot: int, stream: int):
-        """Return slot, weight, stream and rates of a projection from Poisson input."""
-        target, weight = projection.target, np.asarray(projection.weight)
-        port = self.port(target, bool(weight < 0))
-        integer = int(self.integers(projection, weight, port))
+    def _noise(self, listed: Listed):
+        """Return port, targets, weight, stream and mean counts of a projection from Poisson input."""
+        projection = listed.projection
+        (integer,), (port,) = listed.weights(self.seed, 0, 1)
         stimulus: Any = projection.source.stimulus  # pyright: ignore[reportAttributeAccessIssue]
-        rate = np.broadcast_to(np.asarray(stimulus.rate, np.float64), target.size)
+        rate = np.broadcast_to(np.asarray(stimulus.rate, np.float64), projection.target_size)
         mean = rate * self.dt / 1000.0
         if mean.max() > 500:
             owner = f"poisson {projection.source.name!r}"
             raise ValidationError(owner, "rate", float(rate.max()), f"at most 500 spikes a step, {5e5 / self.dt:g} Hz")
-        return first_slot + port * target.size, integer, stream, mean
+        start = projection.target_start
+        return int(port), start, start + projection.target_size, int(integer), listed.stream, mean
 
     def _noise_table(self, noise: list) -> Noise:
         noise.sort(key=lambda entry: entry[0])
-        means = [entry[4] for entry in noise]
+        means = [entry[-1] for entry in noise]
         different, row = np.unique(np.concatenate(means) if means else np.zeros(0), return_inverse=True)
         tables = [poisson_thresholds(mean) for mean in different]
         counts = np.array([len(table) for table in tables], np.int64)
-        thresholds = np.zeros((len(tables), int(counts.max(initial=0))), np.uint32)
+        thresholds = np.zeros((len(tables), int(counts.max(initial=1))), np.uint32)
         for i, table in enumerate(tables):
             thresholds[i, : len(table)] = table
-        uniform = np.array([len(np.unique(mean)) == 1 for mean in means], np.int64)
+        uniform = np.array([int((mean == mean[0]).all()) for mean in means], np.int64)
         _, self.columns["first_noise"] = _by_node([entry[0] for entry in noise], len(self.order))
-        slots, weights, streams = (np.array([entry[i] for entry in noise], np.int64) for i in (1, 2, 3))
+        columns = np.array([entry[1:-1] for entry in noise], np.int64).reshape(-1, 5)
         first = np.cumsum([0, *map(len, means)])[:-1].astype(np.int64)
         rates = row.ravel().astype(np.int32)
-        return Noise(slots, weights, streams, uniform, first, rates, thresholds, counts)
+        port, start, stop, weight, stream = np.ascontiguousarray(columns.T)
+        return Noise(port, start, stop, weight, stream, uniform, first, rates, thresholds, counts)
 
-    def _current_table(self, currents: list) -> None:
-        currents.sort(key=lambda entry: entry[0])
-        table, first = [], 0
-        for node, row, projection in currents:
-            owner, stimulus = f"current {projection.source.name!r}", projection.source.stimulus
+    def _current_table(self, currents: list[tuple[Listed, int]]) -> None:
+        currents.sort(key=lambda entry: entry[0].target)
+        table, synapse_table, first = [], [], 0
+        for listed, row in currents:
+            projection = listed.projection
+            stimulus: Any = projection.source.stimulus  # pyright: ignore[reportAttributeAccessIssue]
+            owner = f"current {projection.source.name!r}"
             start = int(checks.steps(owner, "start", stimulus.start, self.dt))
             stop = NEVER if math.isinf(stimulus.stop) else int(checks.steps(owner, "stop", stimulus.stop, self.dt))
-            size = projection.target.size
-            ports = len(self.lowered[projection.target.name].arrivals._fields)
-            slot = int(self.columns["slot"][node]) + (ports - 1) * size
-            table.append((slot, size, start, stop, first, row))
-            first += size
-        _, self.columns["first_current"] = _by_node([entry[0] for entry in currents], len(self.order))
-        array = np.array(table, np.int64).reshape(-1, 6)
-        self.currents = Currents(*(np.ascontiguousarray(array[:, i]) for i in range(6)))
-        self.current_sources = tuple(projection.source.name for _, _, projection in currents)
+            table.append((start, stop, projection.target.size, first, row))
+            first += projection.target.size
+            edges = [listed.edges(self.seed, k) for k in range(listed.portions)] if row < 0 else []
+            ends = [np.concatenate([e[side] for e in edges]) if edges else np.zeros(0) for side in (0, 1)]
+            weights = np.broadcast_to(listed.weights(self.seed, 0, len(ends[0]))[0], len(ends[0]))
+            synapse_table.append(np.array([*ends, weights], np.int32))
+        _, self.columns["first_current"] = _by_node([one.target for one, _ in currents], len(self.order))
+        array = np.array(table, np.int64).reshape(-1, 5)
+        joined = np.concatenate([*synapse_table, np.zeros((3, 0), np.int32)], axis=1)
+        starts, stops, sizes, drives, rows = np.ascontiguousarray(array.T)
+        first_synapse = np.cumsum([0, *(s.shape[1] for s in synapse_table)])
+        self.currents = Currents(starts, stops, sizes, drives, rows, first_synapse, *joined)
+        self.current_sources = tuple(one.projection.source.name for one, _ in currents)
 
     # ---- the rest
 
@@ -346,7 +313,7 @@ def _by_node(nodes: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
     return order.astype(np.int64)[first[0] :], first - first[0]
 
 
-def lower(network: Network, dt: float) -> Program:
+def lower(network: Network, dt: float, threads: int = 1) -> Program:
     """Lower a network for one step length.
 
     Parameters
@@ -354,26 +321,34 @@ def lower(network: Network, dt: float) -> Program:
     network : Network
     dt : float
         Step in ms.
+    threads : int
+        How many build, and among how many the work is to be shared.
 
     Raises
     ------
     ValidationError
         If a delay, refractory period or time is not a multiple of dt, or a variable to record does not exist.
+    ResourceError
+        If the synapses do not fit into memory.
     """
     dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True)
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
-    work = _Lowering(network, dt)
+    work = _Lowering(network, dt, threads)
     work.lower_neurons()
     work.lower_nodes()
     work.lower_quanta()
+    probes = work.probes()
     work.lower_projections()
     return Program(
         dt=dt,
         seed=network.seed,
         names=tuple(item.name for item in work.order),
         nodes=Nodes(**work.columns),
-        slices=work.slices,
+        slices=work.layout.slices,
+        blocks=work.layout.blocks,
+        banks=work.banks,
+        bundles=work.bundles,
         stages=work.stages,
         projections=work.projections,
         synapses=work.synapses,
@@ -381,7 +356,7 @@ def lower(network: Network, dt: float) -> Program:
         noise=work.noise,
         currents=work.currents,
         current_sources=work.current_sources,
-        probes=work.probes(),
+        probes=probes,
         groups=tuple(work.groups),
         quanta=work.quanta,
         fan_out=work.fan_out,

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from snn.errors import ValidationError
 from snn.program.neurons import Group
-from snn.program.tables import NEURONS, Currents, Nodes, Noise, Probes, Projections, Slices, Stages, Synapses
+from snn.program.rows import read_rows
+from snn.program.tables import (
+    NEURONS,
+    Banks,
+    Blocks,
+    Bundles,
+    Currents,
+    Nodes,
+    Noise,
+    Probes,
+    Projections,
+    Slices,
+    Stages,
+    Synapses,
+)
+
+
+class ListedSynapses(NamedTuple):
+    """Synapses one by one: source and target neuron (int64), weight (in the unit of its port), delay in ms."""
+
+    sources: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    delays: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +47,7 @@ class Program:
         Seed of what was drawn in lowering.
     names : tuple of str
         The nodes: populations, then stimuli that are populations of trains.
-    nodes, slices, stages, projections, synapses, noise, currents, probes : NamedTuple
+    nodes, slices, blocks, banks, bundles, stages, projections, synapses, noise, currents, probes : NamedTuple
         See `snn.program.tables`.
     incoming : ndarray of int64
         The projections of each node, by target.
@@ -47,6 +72,9 @@ class Program:
     names: tuple[str, ...]
     nodes: Nodes
     slices: Slices
+    blocks: Blocks
+    banks: Banks
+    bundles: Bundles
     stages: Stages
     projections: Projections
     synapses: Synapses
@@ -66,7 +94,51 @@ class Program:
     @property
     def slots(self) -> int:
         """Number of places where arriving weights are summed."""
-        return int(((self.nodes.ports + 1) * self.nodes.size)[self.nodes.kind == NEURONS].sum())
+        return int((self.nodes.ports * self.nodes.size).sum())
+
+    @property
+    def flows(self) -> int:
+        """Number of neurons, each of which a current may flow into."""
+        return int(self.nodes.size[self.nodes.kind == NEURONS].sum())
+
+    def listed_synapses(self, source: str, target: str) -> ListedSynapses:
+        """Return the synapses between two nodes that are listed one by one, by source, then target.
+
+        Projections that follow a pattern, such as `Dense` and `Conv2d`, have no list.
+
+        Parameters
+        ----------
+        source, target : str
+            Names of nodes.
+        """
+        ends = []
+        for attribute, name in (("source", source), ("target", target)):
+            if name not in self.names:
+                raise ValidationError("listed_synapses", attribute, name, f"one of {', '.join(self.names)}")
+            ends.append(self.names.index(name))
+        nodes, found = self.nodes, [np.zeros((4, 0))]
+        slots = np.full(self.slots, -1)
+        units = np.ones(self.slots)
+        for s in range(nodes.first_slice[ends[1]], nodes.first_slice[ends[1] + 1]):
+            start, stop, slot = (int(getattr(self.slices, name)[s]) for name in ("start", "stop", "slot"))
+            for port in range(nodes.ports[ends[1]]):
+                mine = slice(slot + port * (stop - start), slot + (port + 1) * (stop - start))
+                slots[mine] = np.arange(start, stop)
+                units[mine] = self.quanta[nodes.quantum[ends[1]] + port]
+        for bank in range(len(self.banks.slot)):
+            for b in range(self.banks.first_bundle[bank], self.banks.first_bundle[bank + 1]):
+                if self.bundles.source[b] != ends[0]:
+                    continue
+                rows = self.synapses.rows[self.bundles.first_row[b] :][: nodes.size[ends[0]]]
+                lead, none = int(self.bundles.lead[b]), np.zeros((4, 0), np.int64)
+                read = np.zeros((4, read_rows(self.synapses.words, rows, lead, *none)), np.int64)
+                read_rows(self.synapses.words, rows, lead, *read)
+                at = self.banks.slot[bank] + read[1]
+                mine = slots[at] >= 0
+                found.append(np.stack([read[0], slots[at], read[2] * units[at], read[3] * self.dt])[:, mine])
+        columns = np.concatenate(found, axis=1)
+        sources, targets, weights, delays = columns[:, np.lexsort((columns[1], columns[0]))]
+        return ListedSynapses(sources.astype(np.int64), targets.astype(np.int64), weights, delays)
 
     def __str__(self) -> str:
         lines = [f"Program: dt {self.dt:g} ms, {len(self.names)} nodes, {len(self.projections.kind)} projections"]

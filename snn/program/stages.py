@@ -6,10 +6,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from snn.program.tables import NEVER, Stages
+from snn.program.tables import NEVER
 
 
-def stages_of(nodes: int, ends: list[tuple[int, int, int]], slices_of: list[list[int]]) -> Stages:
+def stages_of(nodes: int, ends: list[tuple[int, int, int]]) -> tuple[list[list[int]], np.ndarray]:
     """Group nodes into stages.
 
     Nodes on a common cycle of projections form a stage, whose window is the smallest delay within it; every other
@@ -21,8 +21,13 @@ def stages_of(nodes: int, ends: list[tuple[int, int, int]], slices_of: list[list
         Number of nodes.
     ends : list of (int, int, int)
         Source node, target node and smallest delay in steps of every projection.
-    slices_of : list of list of int
-        The slices of each node.
+
+    Returns
+    -------
+    stages : list of list of int
+        The nodes of each stage, in an order in which each needs only earlier ones.
+    windows : ndarray of int64 (stages,)
+        In steps.
     """
     graph = sparse.coo_array(
         (np.ones(len(ends)), ([source for source, _, _ in ends], [target for _, target, _ in ends])),
@@ -41,9 +46,5 @@ def stages_of(nodes: int, ends: list[tuple[int, int, int]], slices_of: list[list
         ready = [c for c in needs if c not in done and needs[c] <= done]
         order.extend(ready)
         done.update(ready)
-    lists = [[s for node in np.flatnonzero(component == c) for s in slices_of[node]] for c in order]
-    return Stages(
-        first_slice=np.cumsum([0, *map(len, lists)]).astype(np.int64),
-        slices=np.array([s for one in lists for s in one], np.int64),
-        window=np.array([windows[c] for c in order], np.int64),
-    )
+    stages = [[int(i) for i in np.flatnonzero(component == c)] for c in order]
+    return stages, np.array([windows[c] for c in order], np.int64)

@@ -1,4 +1,4 @@
-"""Lowering of projections: weights to integers, lists of synapses to rows, patterns to their geometry."""
+"""Lowering of weights and delays: numbers, arrays and distributions to integers; patterns to their geometry."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 
 from snn import checks
 from snn.connectivity import Conv2d, Dense, Listed, MaxPool2d, OneToOne, SumPool2d
-from snn.jit import compiled
+from snn.errors import ValidationError
 from snn.network import Projection
+from snn.program.tables import LONGEST_DELAY
 from snn.random import Distribution
 
 LARGEST = 30  # weights are integers of at most 2^30
@@ -28,33 +29,64 @@ def quantum_of(largest: float) -> float:
     return math.ldexp(1.0, exponent - (mantissa == 0.5) - LARGEST)
 
 
-def to_integers(weights: ArrayLike, quantum: float) -> np.ndarray:
+def to_integers(weights: ArrayLike, quantum: float | np.ndarray) -> np.ndarray:
     """Return the nearest int32 multiples of the quantum."""
     return np.rint(np.asarray(weights, np.float64) / quantum).astype(np.int32)
 
 
-def weights_of(projection: Projection, edges: int, seed: int, stream: int) -> np.ndarray:
-    """Return the projection's weights as float64: a number for pools, else an array in the rule's order."""
+def has_list(projection: Projection) -> bool:
+    """Say whether the projection's synapses are listed one by one."""
+    parts = projection.source_size < projection.source.size or projection.target_size < projection.target.size
+    return isinstance(projection.rule, Listed) or (isinstance(projection.rule, OneToOne | Dense) and parts)
+
+
+def given_weights(projection: Projection) -> float | np.ndarray | Distribution:
+    """Return the weights that the rule brings, or those of the projection."""
     own = getattr(projection.rule, "weights", None)
-    if own is not None:
-        return own
-    if isinstance(projection.weight, Distribution):
-        return projection.weight.sample(edges, seed, stream)
-    if isinstance(projection.rule, SumPool2d | MaxPool2d):
-        return np.float64(projection.weight)  # pyright: ignore[reportReturnType]
-    return np.broadcast_to(np.asarray(projection.weight, np.float64), edges)
+    return projection.weight if own is None else own
 
 
-def delays_of(projection: Projection, edges: int, dt: float, seed: int, stream: int) -> np.ndarray:
-    """Return the delay in steps: one number, or one a synapse."""
-    from_stimulus = not hasattr(projection.source, "model")
-    least = 0 if from_stimulus else 1
+def weight_bounds(projection: Projection) -> tuple[float, float]:
+    """Return two numbers that no weight is outside of."""
+    weights = given_weights(projection)
+    if isinstance(weights, Distribution):
+        return weights.bounds
+    weights = np.asarray(weights)
+    return (float(weights.min()), float(weights.max())) if weights.size else (0.0, 0.0)
+
+
+def delay_bounds(projection: Projection, dt: float) -> tuple[int, int]:
+    """Return the smallest and the largest delay that can occur, in steps.
+
+    Raises
+    ------
+    ValidationError
+        If a delay given as a number or array is not a multiple of dt, or any is too long.
+    """
+    least = 1 if hasattr(projection.source, "model") else 0
     if projection.delay is None:
-        return np.array(least, np.int64)
+        return least, least
     if isinstance(projection.delay, Distribution):
-        drawn = projection.delay.sample(edges, seed, stream)
-        return np.maximum(np.rint(drawn / dt), least).astype(np.int64)
-    return checks.steps(f"connect {projection.name}", "delay", projection.delay, dt, minimum=least)
+        low, high = (max(round(bound / dt), least) for bound in projection.delay.bounds)
+    else:
+        steps = checks.steps(f"connect {projection.name}", "delay", projection.delay, dt, minimum=least)
+        low, high = (int(steps.min()), int(steps.max())) if steps.size else (least, least)
+    if high > LONGEST_DELAY:
+        raise ValidationError(
+            f"connect {projection.name}", "delay", projection.delay, f"at most {LONGEST_DELAY * dt:g} ms"
+        )
+    return low, high
+
+
+def delays_of(projection: Projection, first: int, count: int, dt: float, seed: int, stream: int) -> np.ndarray:
+    """Return the delays in steps of synapses `first` .. `first + count - 1`, int32: one number, or one a synapse."""
+    if isinstance(projection.delay, Distribution):
+        least = 1 if hasattr(projection.source, "model") else 0
+        drawn = projection.delay.sample(count, seed, stream, first)
+        return np.maximum(np.rint(drawn / dt), least).astype(np.int32)
+    if np.ndim(projection.delay) == 0:  # pyright: ignore[reportArgumentType]
+        return np.array([delay_bounds(projection, dt)[0]], np.int32)
+    return np.rint(np.asarray(projection.delay)[first : first + count] / dt).astype(np.int32)
 
 
 def geometry(rule: object, source: tuple[int, ...], target: tuple[int, ...]) -> list[int]:
@@ -79,87 +111,8 @@ def pattern_weights(rule: object, integers: np.ndarray) -> np.ndarray:
     return integers.ravel()
 
 
-@compiled
-def _fill_rows(
-    sources, targets, weights, delay_index, slots, bounds, n_sources, n_delays, rows, out_slots, out_weights
-):
-    slices = len(bounds) - 1
-    slice_of = np.empty(bounds[slices], np.int64)
-    for s in range(slices):
-        slice_of[bounds[s] : bounds[s + 1]] = s
-    for e in range(len(sources)):
-        d = delay_index[e if len(delay_index) > 1 else 0]
-        rows[(slice_of[targets[e]] * n_delays + d) * n_sources + sources[e] + 1] += 1
-    for i in range(len(rows) - 1):
-        rows[i + 1] += rows[i]
-    place = rows[:-1].copy()
-    for e in range(len(sources)):
-        d = delay_index[e if len(delay_index) > 1 else 0]
-        i = (slice_of[targets[e]] * n_delays + d) * n_sources + sources[e]
-        out_slots[place[i]] = slots[e if len(slots) > 1 else 0] + targets[e]
-        out_weights[place[i]] = weights[e]
-        place[i] += 1
-
-
-def rows_of(
-    sources: np.ndarray,
-    targets: np.ndarray,
-    weights: np.ndarray,
-    delays: np.ndarray,
-    slots: np.ndarray,
-    bounds: np.ndarray,
-    n_sources: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sort synapses by slice of the target, delay and source.
-
-    Parameters
-    ----------
-    sources, targets : ndarray of int64 (synapses,)
-    weights : ndarray of int32 (synapses,)
-    delays : ndarray of int64 () or (synapses,)
-        In steps.
-    slots : ndarray of int64 (1,) or (synapses,)
-        What to add to a target to get its slot.
-    bounds : ndarray of int64 (slices + 1,)
-        Where the target's slices begin, and its size.
-    n_sources : int
-
-    Returns
-    -------
-    rows, targets, weights, delays : ndarray
-        As in `snn.program.tables.Synapses`; the different delays, ascending.
-    """
-    different, index = np.unique(np.atleast_1d(delays), return_inverse=True)
-    rows = np.zeros((len(bounds) - 1) * len(different) * n_sources + 1, np.int64)
-    out_targets, out_weights = np.empty(len(sources), np.int32), np.empty(len(sources), np.int32)
-    _fill_rows(
-        sources,
-        targets,
-        weights,
-        index.ravel(),
-        slots,
-        bounds,
-        n_sources,
-        len(different),
-        rows,
-        out_targets,
-        out_weights,
-    )
-    return rows, out_targets, out_weights, different
-
-
-def edges_of(projection: Projection, seed: int, stream: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return source and target of every synapse, or None for a pattern that has no list."""
-    source, target = projection.source, projection.target
-    if isinstance(projection.rule, Listed):
-        return projection.rule.edges(source.size, target.size, seed, stream, source is target)
-    return None
-
-
-def fan_out(projection: Projection, edges: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-    """Return the number of synapses of each source, int64 (sources,)."""
-    if edges is not None:
-        return np.bincount(edges[0], minlength=projection.source.size).astype(np.int64)
+def pattern_fan_out(projection: Projection) -> np.ndarray:
+    """Return the number of synapses of each source of a pattern, int64 (sources,)."""
     if isinstance(projection.rule, OneToOne):
         return np.ones(projection.source.size, np.int64)
     return projection.rule.fan_out(projection.source.shape)  # pyright: ignore

@@ -1,8 +1,20 @@
 """The tables of a Program: each a NamedTuple of arrays, a row a thing, as the compiled engines read them.
 
 A *node* is whatever spikes: the populations first, then the stimuli that are populations of trains. A *slice* is a
-range of a node's neurons, the unit of work. A *slot* is a place where arriving weights are summed: node after node,
-port after port, neuron after neuron.
+range of a node's neurons, and a *block*, the unit of work, has slices of one or several nodes. A *slot* is a place
+where arriving weights are summed: block after block, slice after slice, port after port, neuron after neuron. A *bank*
+is a run of at most 65,536 slots of one block, so that 16 bits tell a slot in it.
+
+Synapses that are listed stand in `Synapses.words`, in rows: one for every bank and source neuron with synapses there.
+A row is a sequence of *runs*, each behind two words:
+
+- the number of synapses (1 .. 16383), and in the two upper bits the form of the run;
+- the steps between the run before and this one: a run holds synapses of one delay, and they come in ascending order;
+  for the first run, the steps from the smallest delay of its `Bundles` row.
+
+What follows is for the form UNIFORM the weight that all share, int32 in two words, lower half first, and a word a
+synapse, the slot in its bank; for WIDE three words a synapse, slot and weight; for NARROW two, the weight an int16. A
+word that is 0 ends the row.
 """
 
 from __future__ import annotations
@@ -11,15 +23,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-DENSE, CONV2D, SUM_POOL2D, MAX_POOL2D, ONE_TO_ONE, SPARSE = range(6)
+DENSE, CONV2D, SUM_POOL2D, MAX_POOL2D, ONE_TO_ONE = range(5)
 KINDS = {
     "dense": DENSE,
     "conv2d": CONV2D,
     "sum_pool2d": SUM_POOL2D,
     "max_pool2d": MAX_POOL2D,
     "one_to_one": ONE_TO_ONE,
-    "sparse": SPARSE,
 }
+
+UNIFORM, WIDE, NARROW = range(3)
+LONGEST_RUN = 2**14 - 1
+BANK = 2**16  # slots
+LONGEST_DELAY = 2**16 - 1  # steps
 
 NEURONS, POISSON_TRAINS, SPIKE_TRAINS = range(3)
 NEVER = np.iinfo(np.int64).max
@@ -32,7 +48,7 @@ class Nodes(NamedTuple):
     size: np.ndarray  # neurons
     group: np.ndarray  # group of neurons of one model
     offset: np.ndarray  # first neuron's place in the group
-    slot: np.ndarray  # first slot
+    flow: np.ndarray  # first neuron's place among the currents that flow
     ports: np.ndarray  # number of ports that events arrive at; the current's port follows them
     quantum: np.ndarray  # place of the first port in Program.quanta
     active_from: np.ndarray  # the neurons may fire in steps k with active_from < k <= active_until
@@ -50,48 +66,67 @@ class Slices(NamedTuple):
     node: np.ndarray
     start: np.ndarray
     stop: np.ndarray
+    slot: np.ndarray  # first slot; those of the next port begin stop - start further on
+
+
+class Blocks(NamedTuple):
+    """A row a block; all int64."""
+
+    first_slice: np.ndarray  # into `slices` (one row more)
+    slices: np.ndarray
+    first_bank: np.ndarray  # into `Banks` (one row more)
+
+
+class Banks(NamedTuple):
+    """A row a bank; all int64."""
+
+    slot: np.ndarray  # first slot
+    first_bundle: np.ndarray  # into `Bundles` (one row more)
+
+
+class Bundles(NamedTuple):
+    """A row for every source node and bank that listed synapses join; all int64."""
+
+    source: np.ndarray  # node
+    first_row: np.ndarray  # into Synapses.rows: one row a source neuron
+    lead: np.ndarray  # no delay is smaller, in steps
+    reach: np.ndarray  # no delay is larger
 
 
 class Stages(NamedTuple):
     """Sets of nodes that depend on each other, in an order in which each needs only earlier ones; all int64."""
 
-    first_slice: np.ndarray  # into `slices` (one row more)
-    slices: np.ndarray
-    window: np.ndarray  # steps that a stage's slices may run without looking at one another
+    first_block: np.ndarray  # blocks first_block[i] .. first_block[i + 1] - 1 are stage i's (one row more)
+    window: np.ndarray  # steps that a stage's blocks may run without looking at one another
 
 
 class Projections(NamedTuple):
-    """A row a projection; the arrays it points into are in `Synapses`."""
+    """A row a projection that follows a pattern; all int64."""
 
     kind: np.ndarray
     source: np.ndarray  # node
-    slot: np.ndarray  # first slot of the target's port; of its node, for lists of synapses
-    first_delay: np.ndarray
-    delays: np.ndarray  # number of different delays
-    first_weight: np.ndarray
-    first_row: np.ndarray
+    port: np.ndarray  # of the target
+    delay: np.ndarray  # steps
+    first_weight: np.ndarray  # into Synapses.pattern_weights
     geometry: np.ndarray  # (projections, 12): see `snn.program.synapses.geometry`
     first_counter: np.ndarray  # max-pooling: spike counts of the sources ...
     first_best: np.ndarray  # ... and largest count of each target
 
 
 class Synapses(NamedTuple):
-    """Weights and lists of synapses, those of all projections one after the other.
+    """Weights and lists of synapses; a weight is an int32 multiple of its port's quantum."""
 
-    Weights are int32 multiples of their port's quantum.
-    """
-
-    pattern_weights: np.ndarray  # of projections without a list
-    weights: np.ndarray  # of lists ...
-    targets: np.ndarray  # ... and their targets, int32: slots from the target node's first
-    rows: np.ndarray  # int64: entries rows[i] .. rows[i + 1] - 1 of a list are those of (slice, delay, source) i
-    delays: np.ndarray  # int64, steps
+    pattern_weights: np.ndarray  # int32: of projections without a list
+    words: np.ndarray  # uint16: the rows of listed synapses (see above)
+    rows: np.ndarray  # int64: where in `words` each row begins, or -1
 
 
 class Noise(NamedTuple):
     """Poisson input with a train of its own for every target; a row a projection."""
 
-    slot: np.ndarray
+    port: np.ndarray
+    start: np.ndarray  # targets from `start` on ...
+    stop: np.ndarray  # ... up to the one before `stop` receive it
     weight: np.ndarray  # int64, multiples of the port's quantum
     stream: np.ndarray
     uniform: np.ndarray  # 1 where all targets have the same rate
@@ -104,12 +139,15 @@ class Noise(NamedTuple):
 class Currents(NamedTuple):
     """Constant currents; a row a projection from one."""
 
-    slot: np.ndarray
-    size: np.ndarray
     start: np.ndarray  # the current flows in steps k with start < k <= stop
     stop: np.ndarray
+    size: np.ndarray  # targets: all neurons of the node
     first_drive: np.ndarray  # into the engine's array of what each target receives
-    projection: np.ndarray  # row of Projections that says how amplitudes become drives
+    projection: np.ndarray  # row of Projections that says how amplitudes become drives; -1 for a list, of the synapses
+    first_synapse: np.ndarray  # first_synapse[c] .. first_synapse[c + 1] - 1 (one row more)
+    sources: np.ndarray  # int32
+    targets: np.ndarray  # int32
+    weights: np.ndarray  # int32
 
 
 class Probes(NamedTuple):

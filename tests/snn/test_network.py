@@ -198,7 +198,7 @@ def test_times_off_the_grid_and_unknown_variables_are_refused_at_lowering(net, c
 def test_times_on_the_grid_up_to_rounding_are_accepted(net):
     cells = net.populations["cells"]
     net.connect(cells, cells, snn.OneToOne(), delay=0.3)  # 0.3 / 0.1 is 2.9999999999999996
-    assert snn.lower(net, 0.1).synapses.delays.tolist() == [3]
+    assert snn.lower(net, 0.1).projections.delay.tolist() == [3]
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_fixed_in_degree_draws_sources_evenly():
     # Two levels: p-values of many chi-square tests must themselves be uniform (as in NEST's connectivity tests).
     p_values = []
     for seed in range(100):
-        sources, targets = snn.FixedInDegree(20).edges(25, 50, seed, 3)
+        sources, targets = snn.FixedInDegree(20).edges(25, 50, seed, 3, False, 0)
         assert (np.bincount(targets, minlength=50) == 20).all()
         p_values.append(stats.chisquare(np.bincount(sources, minlength=25)).pvalue)
     assert stats.kstest(p_values, "uniform").pvalue > 1e-3

@@ -1,4 +1,4 @@
-"""Delivery: what one event of a source adds to the sums of its targets.
+"""Delivery through patterns: what one event of a source adds to the sums of its targets.
 
 Sums are integers, so events may be delivered in any order. `count` is how many coincident events there are, or the
 amplitude of a current as an integer. Every function adds to ``sums[slot]`` for targets from `start` to `stop`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from snn.jit import compiled
-from snn.program.tables import CONV2D, DENSE, MAX_POOL2D, ONE_TO_ONE, SPARSE, SUM_POOL2D
+from snn.program.tables import CONV2D, DENSE, MAX_POOL2D, ONE_TO_ONE, SUM_POOL2D
 
 
 @compiled
@@ -82,46 +82,30 @@ def _max_pool2d(weight, shape, source, count, sums, slot, counters, first_counte
 
 
 @compiled
-def _sparse(weights, targets, rows, first_row, ids, begin, end, count, sums, slot):
-    slot = np.uint64(slot)  # unsigned, so that no index is tested for being negative
-    for e in range(begin, end):
-        row = first_row + ids[e]
-        low, high = np.uint64(rows[row]), np.uint64(rows[row + 1])
-        if count == 1:
-            for i in range(low, high):
-                sums[slot + np.uint64(targets[i])] += weights[i]
-        else:
-            for i in range(low, high):
-                sums[slot + np.uint64(targets[i])] += weights[i] * count
-
-
-@compiled
-def deliver(projections, synapses, j, part, delay, sources, ids, begin, end, count, sums, counters, bests, start, stop):
+def deliver(projections, weights, j, ids, begin, end, count, sums, slot, counters, bests, start, stop):
     """Deliver events through projection `j` to one slice of its target.
 
     Parameters
     ----------
-    projections, synapses : NamedTuple
-        Tables of the Program.
-    j, part, delay : int
-        Projection, number of the slice within the target node, number of the delay within the projection.
-    sources : int
-        Number of neurons of the source.
+    projections : NamedTuple
+        Table of the Program.
+    weights : ndarray of int32
+        Weights of all patterns.
+    j : int
+        Projection.
     ids, begin, end : ndarray of int32, int, int
         The events: sources ids[begin] .. ids[end - 1].
     count : int
         Coincident events each of them stands for.
-    sums, counters, bests : ndarray of int64
-        Sums of one sample; spike counts of max-pooling.
+    sums, slot : ndarray of int64, int
+        Sums of one sample, and the slot that neuron 0 of the target has or would have.
+    counters, bests : ndarray of int64
+        Spike counts of max-pooling.
     start, stop : int
         The slice.
     """
-    kind, slot, first = projections.kind[j], projections.slot[j], projections.first_weight[j]
-    weights, shape = synapses.pattern_weights, projections.geometry[j]
-    if kind == SPARSE:
-        row = projections.first_row[j] + (part * projections.delays[j] + delay) * sources
-        _sparse(synapses.weights, synapses.targets, synapses.rows, row, ids, begin, end, count, sums, slot)
-    elif kind == CONV2D:
+    kind, first, shape = projections.kind[j], projections.first_weight[j], projections.geometry[j]
+    if kind == CONV2D:
         for e in range(begin, end):
             _conv2d(weights, first, shape, np.int64(ids[e]), count, sums, slot)
     elif kind == DENSE:

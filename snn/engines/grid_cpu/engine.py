@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snn.engines.grid_cpu import kernel
+from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.threads import run_together
 from snn.errors import NumericalError, ResourceError
@@ -53,6 +54,9 @@ class GridCpu:
         self.tables = Tables(
             program.nodes,
             program.slices,
+            program.blocks,
+            program.banks,
+            program.bundles,
             program.stages,
             program.projections,
             program.synapses,
@@ -73,7 +77,7 @@ class GridCpu:
                 f"no memory for {batch} samples of {int(program.nodes.size.sum()):,} neurons and "
                 f"{program.slots:,} sums; choose a smaller batch"
             ) from None
-        self._amplitude_bits = [self._bits(c) for c in range(len(program.currents.slot))]
+        self._amplitude_bits = [self._bits(c) for c in range(len(program.currents.start))]
         for name, values in program.inputs.items():
             self.set_input(name, values)
         self.reset(first_sample)
@@ -84,7 +88,7 @@ class GridCpu:
         every, widths = program.probes.every, program.probes.stop - program.probes.start
         columns = int(widths.sum())
         step_bytes = self.batch * (4 * max(1, int(size.sum())) + 8 * float((widths / every).sum()))
-        self.history = int(program.synapses.delays.max(initial=0))
+        self.history = int(max(program.bundles.lead.max(initial=0), program.projections.delay.max(initial=0)))
         self.longest = int(np.clip(_SPAN_BYTES // step_bytes - self.history, 16, 4096))
         places = size * (self.history + self.longest)
         trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
@@ -92,6 +96,8 @@ class GridCpu:
         batch = self.batch
         self.memory = Memory(
             sums=np.zeros((batch, program.slots), np.int64),
+            flows=np.zeros((batch, program.flows), np.int64),
+            calendar=make_calendar(program.bundles, program.banks, nodes.size, batch),
             counters=np.zeros((batch, program.sizes["counters"]), np.int64),
             bests=np.zeros((batch, program.sizes["bests"]), np.int64),
             ids=np.empty((batch, int(places.sum())), np.int32),
@@ -140,18 +146,26 @@ class GridCpu:
         integers = np.rint(np.ldexp(amplitudes, shift[:, None])).astype(np.int64)
         kernel.drive(self.tables, self.memory, c, np.ascontiguousarray(integers), shift)
         if currents.start[c] < self.step <= currents.stop[c]:  # it flows now
-            slots = slice(int(currents.slot[c]), int(currents.slot[c] + currents.size[c]))
-            self.memory.sums[:, slots] += self.memory.drives[:, place] - before
+            self.memory.flows[:, self._flow_of(c)] += self.memory.drives[:, place] - before
+
+    def _flow_of(self, c: int) -> slice:
+        """Return where the neurons that current `c` flows into are among `flows`."""
+        nodes = self.program.nodes
+        node = int(np.searchsorted(nodes.first_current, c, side="right")) - 1
+        return slice(int(nodes.flow[node]), int(nodes.flow[node] + nodes.size[node]))
 
     def _bits(self, c: int) -> int:
         """Return how many bits amplitudes may have: sums of them times weights must stay in 62."""
-        synapses = self.program.synapses
-        sizes = synapses._replace(pattern_weights=np.abs(synapses.pattern_weights), weights=np.abs(synapses.weights))
+        synapses, currents = self.program.synapses, self.program.currents
+        sizes = self.tables._replace(
+            synapses=synapses._replace(pattern_weights=np.abs(synapses.pattern_weights)),
+            currents=currents._replace(weights=np.abs(currents.weights)),
+        )
         source = self.program.inputs[self.program.current_sources[c]]
         one = np.ones((1, source.shape[-1]), np.int64)
-        kernel.drive(self.tables._replace(synapses=sizes), self.memory, c, one, np.zeros(1, np.int64))
-        first = self.program.currents.first_drive[c]
-        reach = int(self.memory.drives[0, first : first + self.program.currents.size[c]].max())
+        kernel.drive(sizes, self.memory, c, one, np.zeros(1, np.int64))
+        first = currents.first_drive[c]
+        reach = int(self.memory.drives[0, first : first + currents.size[c]].max())
         return min(_AMPLITUDE_BITS, _SUM_BITS - reach.bit_length())
 
     def set_parameters(self, group: int, parameters: Any) -> None:
@@ -163,8 +177,9 @@ class GridCpu:
     def reset(self, first_sample: int) -> None:
         """Go back to time 0 and the initial state; inputs and parameters stay as they are set."""
         self.step, self.last_steps, self.first_sample = 0, 0, first_sample
-        for array in (self.memory.sums, self.memory.counters, self.memory.bests):
+        for array in (self.memory.sums, self.memory.flows, self.memory.counters, self.memory.bests):
             array[:] = 0
+        clear(self.memory.calendar)
         self.memory.ends[:] = self.memory.first_place[None, :, None]
         for state, group in zip(self.states, self.program.groups, strict=True):
             for column, initial in zip(state, group.state, strict=True):
@@ -254,14 +269,19 @@ class GridCpu:
 
     def state(self) -> dict[str, Any]:
         """Return a copy of everything that changes in time, for `restore`."""
-        memory = {name: array.copy() for name, array in self.memory._asdict().items() if name != "traces"}
+        memory = {
+            name: array.copy() for name, array in self.memory._asdict().items() if name not in ("traces", "calendar")
+        }
+        memory["calendar"] = copy(self.memory.calendar)
         states = [[column.copy() for column in state] for state in self.states]
         return {"step": self.step, "last_steps": self.last_steps, "memory": memory, "states": states}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
         self.step, self.last_steps = state["step"], state["last_steps"]
-        self.memory = self.memory._replace(**{name: array.copy() for name, array in state["memory"].items()})
+        given = dict(state["memory"])
+        restore(self.memory.calendar, given.pop("calendar"))
+        self.memory = self.memory._replace(**{name: array.copy() for name, array in given.items()})
         for mine, given in zip(self.states, state["states"], strict=True):
             for column, values in zip(mine, given, strict=True):
                 column[:] = values

@@ -1,6 +1,6 @@
 """The time loop: stages in their order, each for as many steps as its window allows.
 
-The unit of work is a slice of one sample. Within a window no slice needs what another computes, since every delay
+The unit of work is a block of one sample. Within a window no block needs what another computes, since every delay
 between them is at least a window long; so units are shared out among threads, which meet once a window, and since
 sums are integers and random numbers are functions of their place, the sharing shows nowhere.
 """
@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.jit import compiled
-from snn.program.tables import NEURONS, POISSON_TRAINS
+from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 from snn.random import STRIP, strip_words
 
 
@@ -24,6 +25,9 @@ class Tables(NamedTuple):
 
     nodes: tuple
     slices: tuple
+    blocks: tuple
+    banks: tuple
+    bundles: tuple
     stages: tuple
     projections: tuple
     synapses: tuple
@@ -38,6 +42,8 @@ class Memory(NamedTuple):
     """What the time loop writes; the first axis of every array is the sample."""
 
     sums: np.ndarray  # int64 (samples, slots)
+    flows: np.ndarray  # int64 (samples, neurons): the current into each neuron
+    calendar: Calendar
     counters: np.ndarray  # int64 (samples, sources of max-pooling)
     bests: np.ndarray  # int64 (samples, targets of max-pooling)
     ids: np.ndarray  # int32 (samples, places): numbers of the neurons that spiked, slice by slice
@@ -60,39 +66,52 @@ class Span(NamedTuple):
 
 
 @compiled
-def _arrive(tables, memory, span, sample, s, k):
-    """Add everything that arrives at slice `s` in step `k`."""
-    nodes, slices, projections = tables.nodes, tables.slices, tables.projections
-    node = slices.node[s]
-    part, start, stop = s - nodes.first_slice[node], slices.start[s], slices.stop[s]
-    sums, counters, bests = memory.sums[sample], memory.counters[sample], memory.bests[sample]
-    for c in range(nodes.first_incoming[node], nodes.first_incoming[node + 1]):
-        j = tables.incoming[c]
-        source = projections.source[j]
-        for d in range(projections.delays[j]):
-            row = k - tables.synapses.delays[projections.first_delay[j] + d] - span.first - 1 + span.history
+def _arrive_by_list(tables, memory, span, sample, block, k):
+    """File the spikes that have rows at the banks of a block, and deliver what is due in step `k`."""
+    nodes, bundles, calendar = tables.nodes, tables.bundles, memory.calendar
+    for bank in range(tables.blocks.first_bank[block], tables.blocks.first_bank[block + 1]):
+        for b in range(tables.banks.first_bundle[bank], tables.banks.first_bundle[bank + 1]):
+            source, row = bundles.source[b], k - bundles.lead[b] - span.first - 1 + span.history
             if row < 0:
                 continue
             for other in range(nodes.first_slice[source], nodes.first_slice[source + 1]):
                 begin, end = memory.ends[sample, other, row], memory.ends[sample, other, row + 1]
                 if begin < end:
-                    deliver(
-                        projections,
-                        tables.synapses,
-                        j,
-                        part,
-                        d,
-                        nodes.size[source],
-                        memory.ids[sample],
-                        begin,
-                        end,
-                        1,
-                        sums,
-                        counters,
-                        bests,
-                        start,
-                        stop,
-                    )
+                    ids, first_row = memory.ids[sample], bundles.first_row[b]
+                    file_spikes(calendar, tables.synapses, first_row, ids, begin, end, sample, bank, k)
+        deliver_due(calendar, tables.synapses.words, memory.sums[sample], tables.banks.slot[bank], sample, bank, k)
+
+
+@compiled
+def _arrive_by_pattern(tables, memory, span, sample, s, k):
+    """Add what arrives at slice `s` in step `k` through projections that follow a pattern."""
+    nodes, slices, projections = tables.nodes, tables.slices, tables.projections
+    node, start, stop = slices.node[s], slices.start[s], slices.stop[s]
+    sums, counters, bests = memory.sums[sample], memory.counters[sample], memory.bests[sample]
+    for c in range(nodes.first_incoming[node], nodes.first_incoming[node + 1]):
+        j = tables.incoming[c]
+        source, row = projections.source[j], k - projections.delay[j] - span.first - 1 + span.history
+        if row < 0:
+            continue
+        slot = slices.slot[s] + projections.port[j] * (stop - start) - start
+        for other in range(nodes.first_slice[source], nodes.first_slice[source + 1]):
+            begin, end = memory.ends[sample, other, row], memory.ends[sample, other, row + 1]
+            if begin < end:
+                deliver(
+                    projections,
+                    tables.synapses.pattern_weights,
+                    j,
+                    memory.ids[sample],
+                    begin,
+                    end,
+                    1,
+                    sums,
+                    slot,
+                    counters,
+                    bests,
+                    start,
+                    stop,
+                )
 
 
 @compiled
@@ -100,7 +119,14 @@ def _count(words, thresholds, kinds, counts):
     """Turn words into counts: how many thresholds are not above each."""
     for i in range(STRIP):
         counts[i] = 0
-    for j in range(kinds):
+    fours = kinds // 4
+    for four in range(fours):  # four at a time, so that counts are loaded and stored the less often
+        j = 4 * four
+        a, b, c, d = thresholds[j], thresholds[j + 1], thresholds[j + 2], thresholds[j + 3]
+        for i in range(STRIP):
+            word = words[i]
+            counts[i] += np.uint32(word >= a) + np.uint32(word >= b) + np.uint32(word >= c) + np.uint32(word >= d)
+    for j in range(4 * fours, kinds):
         threshold = thresholds[j]
         for i in range(STRIP):
             counts[i] += np.uint32(words[i] >= threshold)
@@ -110,23 +136,25 @@ def _count(words, thresholds, kinds, counts):
 def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
     """Add the Poisson input of slice `s` in step `k`."""
     nodes, slices, noise = tables.nodes, tables.slices, tables.noise
-    node, stop = slices.node[s], slices.stop[s]
+    node, width = slices.node[s], slices.stop[s] - slices.start[s]
     for c in range(nodes.first_noise[node], nodes.first_noise[node + 1]):
-        slot, weight, first = noise.slot[c], noise.weight[c], noise.first_rate[c]
-        for low in range(slices.start[s], stop, STRIP):
-            strip_words(span.seed, noise.stream[c], low // STRIP, k, span.first_sample + sample, words)
-            high = min(low + STRIP, stop)
+        slot = slices.slot[s] + noise.port[c] * width - slices.start[s]
+        weight, first = np.int64(np.int32(noise.weight[c])), noise.first_rate[c] - noise.start[c]
+        begin, stop = max(noise.start[c], slices.start[s]), min(noise.stop[c], slices.stop[s])
+        for base in range(begin // STRIP * STRIP, stop, STRIP):
+            strip_words(span.seed, noise.stream[c], base // STRIP, k, span.first_sample + sample, words)
+            low, high = max(base, begin), min(base + STRIP, stop)
             if noise.uniform[c]:
-                rate = noise.rates[first]
+                rate = noise.rates[first + low]
                 _count(words, noise.thresholds[rate], noise.counts[rate], counts)
             else:
                 for i in range(low, high):
                     rate, count = noise.rates[first + i], 0
-                    while count < noise.counts[rate] and words[i - low] >= noise.thresholds[rate, count]:
+                    while count < noise.counts[rate] and words[i - base] >= noise.thresholds[rate, count]:
                         count += 1
-                    counts[i - low] = count
+                    counts[i - base] = count
             for i in range(low, high):
-                sums[slot + i] += weight * np.int64(counts[i - low])
+                sums[slot + i] += weight * np.int64(np.int32(counts[i - base]))
 
 
 @compiled
@@ -138,7 +166,7 @@ def _switch_currents(tables, memory, sample, s, k):
         sign = int(k == currents.start[c] + 1) - int(k - 1 == currents.stop[c])
         if sign:
             for i in range(slices.start[s], slices.stop[s]):
-                memory.sums[sample, currents.slot[c] + i] += sign * memory.drives[sample, currents.first_drive[c] + i]
+                memory.flows[sample, nodes.flow[node] + i] += sign * memory.drives[sample, currents.first_drive[c] + i]
 
 
 @compiled
@@ -172,56 +200,65 @@ def _record(tables, groups, memory, span, sample, s, k):
 
 
 @compiled
-def _run_unit(tables, groups, memory, span, sample, s, first, last):
-    """Run slice `s` of one sample through steps `first` .. `last`."""
+def _run_slice(tables, groups, memory, span, sample, s, k, flags, words, counts):
+    """Run slice `s` of one sample through step `k`, when what its listed synapses bring has arrived."""
     nodes, slices = tables.nodes, tables.slices
-    node, start, stop = slices.node[s], slices.start[s], slices.stop[s]
-    kind = nodes.kind[node]
-    if kind != NEURONS and kind != POISSON_TRAINS:
+    node = slices.node[s]
+    row = k - span.first - 1 + span.history
+    place = memory.ends[sample, s, row]
+    if nodes.kind[node] == POISSON_TRAINS:
+        place = _trains(tables, memory, span, sample, s, k, words, place)
+    else:
+        _arrive_by_pattern(tables, memory, span, sample, s, k)
+        _poisson_noise(tables, span, memory.sums[sample], sample, s, k, words, counts)
+        _switch_currents(tables, memory, sample, s, k)
+        place = update_group(
+            groups,
+            nodes.group[node],
+            sample,
+            nodes.offset[node],
+            slices.start[s],
+            slices.stop[s],
+            memory.sums[sample],
+            slices.slot[s],
+            nodes.ports[node],
+            memory.flows[sample],
+            nodes.flow[node],
+            tables.quanta,
+            nodes.quantum[node],
+            nodes.active_from[node] < k <= nodes.active_until[node],
+            flags,
+            memory.ids[sample],
+            place,
+        )
+        _record(tables, groups, memory, span, sample, s, k)
+    memory.ends[sample, s, row + 1] = place
+
+
+@compiled
+def _run_block(tables, groups, memory, span, sample, block, first, last):
+    """Run a block of one sample through steps `first` .. `last`."""
+    first_slice, end_slice = tables.blocks.first_slice[block], tables.blocks.first_slice[block + 1]
+    if (
+        first_slice == end_slice
+        or tables.nodes.kind[tables.slices.node[tables.blocks.slices[first_slice]]] == SPIKE_TRAINS
+    ):
         return
-    sums, ids = memory.sums[sample], memory.ids[sample]
     flags, words, counts = np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32)
     for k in range(first, last + 1):
-        row = k - span.first - 1 + span.history
-        place = memory.ends[sample, s, row]
-        if kind == POISSON_TRAINS:
-            place = _trains(tables, memory, span, sample, s, k, words, place)
-        else:
-            _arrive(tables, memory, span, sample, s, k)
-            _poisson_noise(tables, span, sums, sample, s, k, words, counts)
-            _switch_currents(tables, memory, sample, s, k)
-            armed = nodes.active_from[node] < k <= nodes.active_until[node]
-            place = update_group(
-                groups,
-                nodes.group[node],
-                sample,
-                nodes.offset[node],
-                start,
-                stop,
-                sums,
-                nodes.slot[node],
-                nodes.size[node],
-                nodes.ports[node],
-                tables.quanta,
-                nodes.quantum[node],
-                armed,
-                flags,
-                ids,
-                place,
-            )
-            _record(tables, groups, memory, span, sample, s, k)
-        memory.ends[sample, s, row + 1] = place
+        _arrive_by_list(tables, memory, span, sample, block, k)
+        for i in range(first_slice, end_slice):
+            _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, flags, words, counts)
 
 
 @compiled
 def _run_share(tables, groups, memory, span, stage, first, last, share, shares):
     """Run one share of the units of a stage through a window."""
-    begin = tables.stages.first_slice[stage]
-    slices = tables.stages.first_slice[stage + 1] - begin
-    units = memory.sums.shape[0] * slices
+    begin = tables.stages.first_block[stage]
+    blocks = tables.stages.first_block[stage + 1] - begin
+    units = memory.sums.shape[0] * blocks
     for unit in range(units * share // shares, units * (share + 1) // shares):
-        s = tables.stages.slices[begin + unit % slices]
-        _run_unit(tables, groups, memory, span, unit // slices, s, first, last)
+        _run_block(tables, groups, memory, span, unit // blocks, begin + unit % blocks, first, last)
 
 
 @compiled
@@ -248,46 +285,28 @@ def drive(tables, memory, c, amplitudes, shift):
         Amplitudes as integers: 2^shift of them is 1 pA.
     shift : ndarray of int64 (samples,)
     """
-    projections, currents = tables.projections, tables.currents
+    currents = tables.currents
     j, size, first = currents.projection[c], currents.size[c], currents.first_drive[c]
     sources = amplitudes.shape[1]
-    sums = np.zeros(memory.sums.shape[1], np.int64)
+    sums = np.zeros(size, np.int64)
     counters = bests = np.zeros(0, np.int64)
-    slot = currents.slot[c]
-    node = 0
-    while tables.nodes.first_current[node + 1] <= c:
-        node += 1
-    parts = tables.nodes.first_slice[node + 1] - tables.nodes.first_slice[node]
     ids = np.arange(sources).astype(np.int32)
+    weights = tables.synapses.pattern_weights
     for sample in range(len(amplitudes)):
-        sums[slot : slot + size] = 0
-        for source in range(sources):
-            amount = amplitudes[sample, source]
-            if amount == 0:
-                continue
-            for part in range(parts):
-                s = tables.nodes.first_slice[node] + part
-                start, stop = tables.slices.start[s], tables.slices.stop[s]
-                deliver(
-                    projections,
-                    tables.synapses,
-                    j,
-                    part,
-                    0,
-                    sources,
-                    ids,
-                    source,
-                    source + 1,
-                    amount,
-                    sums,
-                    counters,
-                    bests,
-                    start,
-                    stop,
-                )
+        sums[:] = 0
+        for i in range(currents.first_synapse[c], currents.first_synapse[c + 1]):
+            sums[currents.targets[i]] += currents.weights[i] * amplitudes[sample, currents.sources[i]]
+        if j >= 0:
+            for source in range(sources):
+                amount = amplitudes[sample, source]
+                if amount:
+                    deliver(
+                        tables.projections, weights, j, ids, source, source + 1, amount, sums, 0, counters, bests,
+                        0, size,
+                    )  # fmt: skip
         half = np.int64(1) << (shift[sample] - 1) if shift[sample] > 0 else np.int64(0)
         for i in range(size):
-            total = sums[slot + i]
+            total = sums[i]
             down = max(shift[sample], 0)
             memory.drives[sample, first + i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 

@@ -12,35 +12,48 @@ from snn.random import STRIP
 
 
 @intrinsic
-def _gather(typing_context, prototype, sums, first, stride, quanta, port):
+def _gather(typing_context, prototype, sums, first, stride, flows, flow, quanta, port):
     def generate(context, builder, signature, arguments):
-        sums_type, quanta_type = signature.args[1], signature.args[4]
-        _, sums, first, stride, quanta, port = arguments
-        data = context.make_array(sums_type)(context, builder, sums).data
-        units = context.make_array(quanta_type)(context, builder, quanta).data
+        # Raw addresses: an index that might be negative would keep the loop from being vectorised.
+        def item(position, index):
+            data = context.make_array(signature.args[position])(context, builder, arguments[position]).data
+            return builder.load(builder.gep(data, [index]))
+
+        _, _, first, stride, _, flow, _, port = arguments
         items = []
         for i in range(len(prototype)):
-            place = builder.add(first, builder.mul(stride, ir.Constant(ir.IntType(64), i)))
-            total = builder.sitofp(builder.load(builder.gep(data, [place])), ir.DoubleType())
-            unit = builder.load(builder.gep(units, [builder.add(port, ir.Constant(ir.IntType(64), i))]))
-            items.append(builder.fmul(total, unit))
+            number = ir.Constant(ir.IntType(64), i)
+            last = i == len(prototype) - 1
+            total = item(4, flow) if last else item(1, builder.add(first, builder.mul(stride, number)))
+            unit = item(6, builder.add(port, number))
+            items.append(builder.fmul(builder.sitofp(total, ir.DoubleType()), unit))
         return context.make_tuple(builder, signature.return_type, items)
 
-    return prototype(prototype, sums, types.intp, types.intp, quanta, types.intp), generate
+    integer = types.intp
+    return prototype(prototype, sums, integer, integer, flows, integer, quanta, integer), generate
 
 
-def gather(prototype, sums, first, stride, quanta, port):
-    """Return what arrived at one neuron: for port i, ``sums[first + i stride] * quanta[port + i]``, which is exact."""
-    return type(prototype)(*(float(sums[first + i * stride]) * quanta[port + i] for i in range(len(prototype))))
+def gather(prototype, sums, first, stride, flows, flow, quanta, port):
+    """Return what arrived at one neuron: for port i, ``sums[first + i stride] * quanta[port + i]``, which is exact.
+
+    The last field, the current, is ``flows[flow]`` in its quanta.
+    """
+    last = len(prototype) - 1
+    totals = [float(sums[first + i * stride]) for i in range(last)] + [float(flows[flow])]
+    return type(prototype)(*(total * quanta[port + i] for i, total in enumerate(totals)))
 
 
 @overload(gather)
-def _gather_compiled(prototype, sums, first, stride, quanta, port):
-    return lambda prototype, sums, first, stride, quanta, port: _gather(prototype, sums, first, stride, quanta, port)
+def _gather_compiled(prototype, sums, first, stride, flows, flow, quanta, port):
+    return lambda prototype, sums, first, stride, flows, flow, quanta, port: _gather(
+        prototype, sums, first, stride, flows, flow, quanta, port
+    )
 
 
 @compiled
-def update(group, sample, offset, start, stop, sums, slot, stride, ports, quanta, quantum, armed, flags, ids, place):
+def update(
+    group, sample, offset, start, stop, sums, slot, ports, flows, flow, quanta, quantum, armed, flags, ids, place
+):
     """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
 
     Parameters
@@ -49,8 +62,10 @@ def update(group, sample, offset, start, stop, sums, slot, stride, ports, quanta
         Parameters and state.
     sample, offset : int
         Row of the state, and column of the node's first neuron.
-    sums, slot, stride, ports : ndarray of int64, int, int, int
-        Sums of one sample, first slot of the node, its size, its number of ports for events; their sums are cleared.
+    sums, slot, ports : ndarray of int64, int, int
+        Sums of one sample, first slot of the slice, its number of ports for events; their sums are cleared.
+    flows, flow : ndarray of int64, int
+        Currents that flow in one sample, and where the node's begin.
     quanta, quantum : ndarray of float64, int
         Units of the sums, and place of the node's first port.
     armed : bool
@@ -65,12 +80,13 @@ def update(group, sample, offset, start, stop, sums, slot, stride, ports, quanta
     int
         One past the last place filled.
     """
+    stride = stop - start
     for low in range(start, stop, STRIP):  # after each strip, a look at whether any neuron has spiked
         high = min(low + STRIP, stop)
         spikes = 0
         for i in range(low, high):
             column = offset + i
-            arrivals = gather(group.arrivals, sums, slot + i, stride, quanta, quantum)
+            arrivals = gather(group.arrivals, sums, slot + i - start, stride, flows, flow + i, quanta, quantum)
             state, spiked = step(
                 load(group.parameters, sample, column), load(group.state, sample, column), arrivals, armed
             )
@@ -82,8 +98,7 @@ def update(group, sample, offset, start, stop, sums, slot, stride, ports, quanta
                 if flags[i - low]:
                     ids[place] = i
                     place += 1
-    for port in range(ports):
-        sums[slot + port * stride + start : slot + port * stride + stop] = 0
+    sums[slot : slot + ports * stride] = 0
     return place
 
 

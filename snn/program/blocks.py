@@ -1,0 +1,113 @@
+"""The layout of work and memory: nodes cut into slices, slices put together in blocks, slots given out bank by bank."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from snn.program.tables import BANK, Blocks, Slices
+from snn.random import STRIP
+
+_FULL = BANK - 4096  # slots of a block, at most: cuts at whole strips make some a little larger
+
+
+class Layout(NamedTuple):
+    """What `lay_out` returns."""
+
+    slices: Slices
+    first_slice: np.ndarray  # int64 (nodes + 1,): see Nodes
+    blocks: Blocks
+    bank_slots: np.ndarray  # int64 (banks,): first slot of each
+    first_block: np.ndarray  # int64 (stages + 1,): see Stages
+
+    def slots_of(self, node: int, ports: int) -> np.ndarray:
+        """Return the slot of every neuron of a node at each of its ports, int64 (ports, neurons)."""
+        parts = []
+        for s in range(self.first_slice[node], self.first_slice[node + 1]):
+            width = self.slices.stop[s] - self.slices.start[s]
+            parts.append(self.slices.slot[s] + np.arange(ports * width).reshape(ports, width))
+        return np.concatenate(parts, axis=1)
+
+
+def _cut(sizes: list[int], parts: int) -> list[np.ndarray]:
+    """Return for each node where to cut it, at whole strips of random numbers, so that all parts get as many neurons.
+
+    What rounding gives one part too much of a node it gets less of the next.
+    """
+    wanted = np.zeros(parts + 1)  # neurons that the parts before each one should have by now
+    given = np.zeros(parts + 1)
+    cuts = []
+    for size in sizes:
+        wanted += size * np.arange(parts + 1) / parts
+        mine = np.round((wanted - given) / STRIP) * STRIP
+        mine = np.maximum.accumulate(np.clip(mine, 0, size))
+        mine[0], mine[-1] = 0, size
+        given += mine
+        cuts.append(mine.astype(np.int64))
+    return cuts
+
+
+def _parts(neurons: int, slots: int, threads: int) -> int:
+    """Return the number of blocks of a stage.
+
+    Each is at most a bank; there are as many for every thread, unless they would be of only a few neurons.
+    """
+    banks = math.ceil(slots / _FULL)
+    shared = math.ceil(max(banks, 1) / threads) * threads
+    return max(1, banks, min(shared, neurons // STRIP))
+
+
+def lay_out(stages: list[list[int]], sizes: np.ndarray, ports: np.ndarray, whole: set[int], threads: int) -> Layout:
+    """Cut nodes into slices and give every slice its block and slots.
+
+    Each block of a stage gets an equal share of every node of the stage, so that blocks take equally long.
+
+    Parameters
+    ----------
+    stages : list of list of int
+        The nodes of each stage.
+    sizes, ports : ndarray of int64 (nodes,)
+        Neurons of each node, and ports that events arrive at.
+    whole : set of int
+        Nodes that must not be cut.
+    threads : int
+        Among how many threads the blocks of a stage should be shared.
+    """
+    cuts: dict[int, np.ndarray] = {}
+    block_count = []
+    for nodes in stages:
+        free = [i for i in nodes if i not in whole]
+        parts = _parts(int(sizes[free].sum()), int((sizes * ports)[free].sum()), threads) if free else 1
+        block_count.append(parts)
+        cuts |= dict(zip(free, _cut([int(sizes[i]) for i in free], parts), strict=True))
+        cuts |= {i: np.array([0, sizes[i]]) for i in nodes if i in whole}
+    first_slice = np.cumsum([0, *(int(np.count_nonzero(np.diff(cuts[i]))) for i in range(len(sizes)))])
+    table = np.zeros((int(first_slice[-1]), 4), np.int64)  # node, start, stop, slot
+    of_block, bank_slots, banks_of_block, slot = [], [], [], 0
+    for nodes, parts in zip(stages, block_count, strict=True):
+        for part in range(parts):
+            mine, first = [], slot
+            for i in nodes:
+                if part + 1 >= len(cuts[i]) or cuts[i][part] == cuts[i][part + 1]:
+                    continue
+                s = int(first_slice[i] + np.count_nonzero(np.diff(cuts[i][: part + 1])))
+                table[s] = i, cuts[i][part], cuts[i][part + 1], slot
+                slot += int(ports[i]) * int(cuts[i][part + 1] - cuts[i][part])
+                mine.append(s)
+            of_block.append(mine)
+            bank_slots.extend(range(first, slot, BANK))
+            banks_of_block.append(len(range(first, slot, BANK)))
+    blocks = Blocks(
+        first_slice=np.cumsum([0, *map(len, of_block)]),
+        slices=np.array([s for mine in of_block for s in mine], np.int64),
+        first_bank=np.cumsum([0, *banks_of_block]),
+    )
+    return Layout(
+        slices=Slices(*(np.ascontiguousarray(column) for column in table.T)),
+        first_slice=first_slice,
+        blocks=blocks,
+        bank_slots=np.array(bank_slots, np.int64),
+        first_block=np.cumsum([0, *block_count]),
+    )
