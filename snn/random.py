@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snn import units
 from snn.errors import ValidationError
 from snn.jit import compiled
 
@@ -93,14 +94,15 @@ class Uniform:
     Parameters
     ----------
     low, high : float
-        Bounds, in the unit of what is drawn.
+        Bounds, in the unit of what is drawn; or quantities, both.
     """
 
     low: float
     high: float
 
     def __post_init__(self):
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+        low, high = units.bare("Uniform", "(low, high)", (self.low, self.high))
+        if low > high:
             raise ValidationError("Uniform", "(low, high)", (self.low, self.high), "finite numbers, low <= high")
 
     def sample(self, count: int, seed: int, stream: int) -> np.ndarray:
@@ -115,14 +117,15 @@ class Normal:
     Parameters
     ----------
     mean, std : float
-        Mean and standard deviation, in the unit of what is drawn.
+        Mean and standard deviation, in the unit of what is drawn; or quantities, both.
     """
 
     mean: float
     std: float
 
     def __post_init__(self):
-        if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std >= 0):
+        _, std = units.bare("Normal", "(mean, std)", (self.mean, self.std))
+        if std < 0:
             raise ValidationError("Normal", "(mean, std)", (self.mean, self.std), "finite numbers, std >= 0")
 
     def sample(self, count: int, seed: int, stream: int) -> np.ndarray:

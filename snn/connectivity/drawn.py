@@ -106,6 +106,8 @@ class _FixedDegree:
 class FixedInDegree(_FixedDegree):
     """Every target draws its sources at random; the synapses are ordered by target, then as drawn.
 
+    Where the source is a group such as ``exc + inh``, the degree counts for each population of it.
+
     Parameters
     ----------
     degree : int
@@ -135,6 +137,8 @@ class FixedInDegree(_FixedDegree):
 class FixedOutDegree(_FixedDegree):
     """Every source draws its targets at random; the synapses are ordered by source, then as drawn.
 
+    Where the target is a group such as ``exc + inh``, the degree counts for each population of it.
+
     Parameters
     ----------
     degree : int
@@ -162,6 +166,8 @@ class FixedOutDegree(_FixedDegree):
 
 class FixedTotalNumber:
     """So many pairs are drawn at random from all there are; the synapses are ordered by target, then source.
+
+    Where an end is a group such as ``exc + inh``, the number counts for each pair of populations.
 
     Parameters
     ----------

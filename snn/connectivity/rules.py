@@ -88,6 +88,7 @@ class Edges:
 
     kind = "sparse"
     weights: np.ndarray | None = None
+    unit: str | None = None
 
     def __init__(self, sources: object, targets: object):
         ends = []
@@ -136,7 +137,7 @@ class Sparse(Edges):
             raise ValidationError("Sparse", "matrix", type(matrix).__name__, "a SciPy sparse array")
         coordinates = sparse.coo_array(matrix)
         super().__init__(coordinates.col, coordinates.row)
-        self.weights = checks.array("Sparse", "matrix", coordinates.data)
+        self.weights, self.unit = checks.weights("Sparse", "matrix", coordinates.data)
         self.shape = coordinates.shape
 
     def check(self, sources: int, targets: int, same: bool = False) -> None:

@@ -265,7 +265,8 @@ class _Lowering:
         port = self.port(target, bool(weight < 0))
         integer = int(self.integers(projection, weight, port))
         stimulus: Any = projection.source.stimulus  # pyright: ignore[reportAttributeAccessIssue]
-        rate = np.broadcast_to(np.asarray(stimulus.rate, np.float64), target.size)
+        rate = np.zeros(target.size)
+        rate[projection.target_start : projection.target_start + projection.target_size] = stimulus.rate
         mean = rate * self.dt / 1000.0
         if mean.max() > 500:
             owner = f"poisson {projection.source.name!r}"
@@ -360,7 +361,7 @@ def lower(network: Network, dt: float) -> Program:
     ValidationError
         If a delay, refractory period or time is not a multiple of dt, or a variable to record does not exist.
     """
-    dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True)
+    dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
     work = _Lowering(network, dt)

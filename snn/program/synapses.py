@@ -37,7 +37,7 @@ def weights_of(projection: Projection, edges: int, seed: int, stream: int) -> np
     """Return the projection's weights as float64: a number for pools, else an array in the rule's order."""
     own = getattr(projection.rule, "weights", None)
     if own is not None:
-        return own
+        return own if projection.whole else own.ravel()
     if isinstance(projection.weight, Distribution):
         return projection.weight.sample(edges, seed, stream)
     if isinstance(projection.rule, SumPool2d | MaxPool2d):
@@ -150,10 +150,16 @@ def rows_of(
 
 def edges_of(projection: Projection, seed: int, stream: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Return source and target of every synapse, or None for a pattern that has no list."""
-    source, target = projection.source, projection.target
-    if isinstance(projection.rule, Listed):
-        return projection.rule.edges(source.size, target.size, seed, stream, source is target)
-    return None
+    p, rule = projection, projection.rule
+    if isinstance(rule, Listed):
+        sources, targets = rule.edges(p.source_size, p.target_size, seed, stream, p.same)
+    elif isinstance(rule, OneToOne) and not p.whole:
+        sources = targets = np.arange(p.target_size)
+    elif isinstance(rule, Dense) and not p.whole:
+        targets, sources = (index.ravel() for index in np.indices(rule.weights.shape))
+    else:
+        return None
+    return sources + p.source_start, targets + p.target_start
 
 
 def fan_out(projection: Projection, edges: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:

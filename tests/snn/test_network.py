@@ -267,6 +267,6 @@ def test_slices_and_sums_of_populations(net):
     assert cells.__add__((image, cells)) == (cells, image, cells)
     view = cells[1:3]
     assert (view.start, view.stop, len(cells)) == (1, 3, 5)
-    for bad in (slice(3, 3), slice(0, 4, 2), 2):
+    for bad in (slice(3, 3), slice(0, 4, 2), 5, -6, "first", True):
         with pytest.raises(snn.ValidationError):
             cells[bad]
