@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from snn import units
 from snn.errors import ValidationError
-from snn.random import Distribution
+from snn.random import Distribution, Uniform
 
 _STEP_TOLERANCE = 1e-9
 
@@ -97,9 +97,11 @@ def parameter(
 ) -> float | np.ndarray | Distribution:
     """Return a model's parameter: a number, an array with an element a neuron, or a distribution."""
     value = plain(owner, name, value, unit)
+    if isinstance(value, Uniform):
+        number(owner, f"{name}.low", value.low, minimum=minimum)
     if isinstance(value, Distribution):
         return value
-    if np.ndim(value) == 0:
+    if not isinstance(value, list | tuple) and np.ndim(value) == 0:
         return number(owner, name, value, minimum=minimum, exclusive=exclusive)
     result = array(owner, name, value)
     bad = result <= minimum if exclusive else result < minimum

@@ -229,8 +229,10 @@ class Simulation:
                 raise ValidationError(owner, "trains", f"{len(one)} trains", f"{source.size}")
             return stimulus_input(Source(source.name, stimulus), self.dt)
 
-        by_sample = len(trains) == self.batch and all(
-            isinstance(one, list | tuple) and all(np.ndim(train) == 1 for train in one) for one in trains
+        by_sample = (
+            isinstance(trains, list | tuple)
+            and len(trains) == self.batch
+            and all(isinstance(one, list | tuple) and all(np.ndim(train) == 1 for train in one) for one in trains)
         )
         return [lowered(one) for one in trains] if by_sample else lowered(trains)
 

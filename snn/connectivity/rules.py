@@ -93,7 +93,10 @@ class Edges:
     def __init__(self, sources: object, targets: object):
         ends = []
         for name, value in (("sources", sources), ("targets", targets)):
-            given = np.asarray(value)
+            try:
+                given = np.asarray(value)
+            except ValueError:
+                raise ValidationError("Edges", name, value, "integers, shape (n,)") from None
             if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
                 raise ValidationError(
                     "Edges", name, f"{given.dtype} array of shape {given.shape}", "integers, shape (n,)"
