@@ -212,6 +212,7 @@ class Simulation:
             self._engine.set_input(source.name, self._trains(owner, source, values[name]))
             return
         array = checks.array(owner, name, values[name], unit="Hz" if name == "rate" else "pA")
+        array = np.broadcast_to(array, source.shape) if array.ndim == 0 else array
         array = array.reshape(array.shape[0], -1) if array.shape[1:] == source.shape else array
         array = array.ravel() if array.shape == source.shape else array
         if array.shape not in ((source.size,), (self.batch, source.size)):

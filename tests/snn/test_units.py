@@ -1,5 +1,7 @@
 """A quantity is the number that it stands for, wherever a number has a unit, and refused where it has another one."""
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,6 +64,28 @@ def test_a_network_in_quantities_is_the_one_in_plain_numbers():
         np.testing.assert_array_equal(one.times, other.times)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        kind
+        for kind in vars(snn.neurons).values()
+        if isinstance(kind, type) and issubclass(kind, Model) and kind is not Model
+    ],
+)
+def test_every_parameter_of_every_model_that_has_a_unit_takes_quantities(model):
+    plain = model()
+    for field in fields(model):
+        value, unit = getattr(plain, field.name), plain.unit(field.name)
+        if unit != "1":
+            value = 1.0 if value is None else value
+            options = {"synapse": "alpha"} if field.name == "tau_syn_inh" and hasattr(plain, "synapse") else {}
+            given = model(**{field.name: value * getattr(b, unit)}, **options)
+            assert getattr(given, field.name) == value
+            with pytest.raises(snn.ValidationError, match=rf"{model.__name__}: {field.name} = .* in {unit}"):
+                model(**{field.name: value * b.meter}, **options)
+    assert plain.weight_unit in ("mV", "pA", "nS") or not any(plain.unit(field.name) != "1" for field in fields(model))
+
+
 def test_other_sizes_of_a_unit_are_converted():
     model = snn.LIF(tau_m=0.02 * b.second, c_m=0.25 * b.nF, i_e=1.5 * b.nA, v_threshold=20_000 * b.uvolt)
     assert (model.tau_m, model.c_m, model.i_e, model.v_threshold) == (20.0, 250.0, 1500.0, 20.0)
@@ -97,8 +121,6 @@ def test_names_say_their_unit(name, unit):
 
 
 def test_a_model_can_say_otherwise_and_have_quotients_of_units():
-    from dataclasses import dataclass
-
     @dataclass(frozen=True, eq=False, kw_only=True)
     class Own(Model):
         k: object = 1.0
