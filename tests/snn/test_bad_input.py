@@ -10,7 +10,7 @@ NAN, INF = float("nan"), float("inf")
 
 # What is done, the argument that is refused, and how its value is shown.
 PARTS = {
-    "time constants": [
+    "models": [
         *(
             (lambda name=name, value=value: snn.LIF(**{name: value}), name, str(value))
             for name in ("tau_m", "c_m", "tau_syn")
@@ -33,6 +33,10 @@ PARTS = {
         (lambda: snn.LIF(v_rest=[[1.0], [2.0, 3.0]]), "v_rest", "[[1.0], [2.0, 3.0]]"),
         (lambda: snn.LIF(v_rest=True), "v_rest", "True"),
         (lambda: snn.LIF(v_rest=["1.0"]), "v_rest", "['1.0']"),
+        (lambda: snn.IF(tau_syn_inh=2.0), "tau_syn_inh", "2.0"),
+        (lambda: snn.IF(synapse="beta"), "synapse", "'beta'"),
+        (lambda: snn.IF(reset="none"), "reset", "'none'"),
+        (lambda: snn.DiscreteLIF(reset="late"), "reset", "'late'"),
         (lambda: snn.DiscreteLIF(beta=-0.1), "beta", "-0.1"),
         (lambda: snn.DiscreteLIF(beta=1.1), "beta", "1.1"),
         (lambda: snn.DiscreteLIF(beta=NAN), "beta", "nan"),
@@ -62,12 +66,14 @@ PARTS = {
         (lambda: snn.Sparse(np.eye(3)), "matrix", "ndarray"),
         (lambda: snn.Sparse(sparse.coo_array(([NAN], ([0], [0])))), "matrix[0]", "nan"),
         (lambda: snn.Dense([1.0]), "weights", "(1,)"),
+        (lambda: snn.Dense("weights"), "weights", "'weights'"),
         (lambda: snn.Dense([[NAN]]), "weights[0, 0]", "nan"),
         (lambda: snn.Dense([["a"]]), "weights", "'a'"),
         (lambda: snn.Conv2d(np.zeros((2, 2))), "kernel", "(2, 2)"),
         (lambda: snn.Conv2d(np.zeros((0, 2, 1, 1))), "size", "0"),
         (lambda: snn.Conv2d(np.zeros((2, 2, 1, 1)), stride=0), "stride", "0"),
         (lambda: snn.SumPool2d(1.5), "size", "1.5"),
+        (lambda: snn.SumPool2d((2, 2, 2)), "size", "(2, 2, 2)"),
         (lambda: snn.MaxPool2d(2, padding=-1), "padding", "-1"),
     ],
 }
@@ -176,6 +182,14 @@ NETWORK = {
         (connecting(snn.FixedInDegree(5, multapses=False, autapses=False)), "degree", "5"),
         (connecting(snn.FixedOutDegree(6, multapses=False)), "degree", "6"),
         (connecting(snn.FixedTotalNumber(26, multapses=False)), "number", "26"),
+        (connecting(snn.FixedTotalNumber(21, multapses=False, autapses=False)), "number", "21"),
+        (connecting(snn.FixedInDegree(2), delay=np.ones(9)), "delay", "(9,)"),
+        (connecting(snn.FixedOutDegree(2), weight=np.ones(9)), "weight", "(9,)"),
+        (connecting(snn.FixedTotalNumber(2), weight=np.ones(3)), "weight", "(3,)"),
+        (connecting(snn.AllToAll(autapses=False), weight=np.ones(25)), "weight", "(25,)"),
+        (connecting(snn.PairwiseBernoulli(0.5), weight=np.ones(12)), "weight", "(12,)"),
+        (connecting(snn.PairwiseBernoulli(0.5), delay=np.ones(12)), "delay", "(12,)"),
+        (connecting(snn.Conv2d(np.zeros((2, 2, 1, 1)))), "source", "(5,)"),
         (connecting(snn.Edges([5], [0])), "sources", "5"),
         (connecting(snn.Edges([0], [-1])), "targets", "-1"),
         (connecting(snn.Sparse(sparse.eye_array(4))), "matrix", "(4, 4)"),
@@ -354,3 +368,10 @@ def test_what_is_added_to_a_network_later_is_not_in_the_simulation(net):
     recording = simulation.run(2.0)
     assert "late" not in recording.spikes
     assert len(recording.traces) == 1
+
+
+@pytest.mark.parametrize(("given", "nearest"), [(0.25, "0.2"), (0.26, "0.3"), (0.04, "0.1"), (0.0, "0.1")])
+def test_times_off_the_grid_are_refused_with_the_nearest_that_would_do(net, given, nearest):
+    connecting(delay=given)(net)
+    with pytest.raises(snn.ValidationError, match=rf"at least 0\.1 \(nearest: {nearest}\)"):
+        snn.Simulation(net, dt=0.1)
