@@ -1,7 +1,7 @@
 """Event-driven simulation of all-or-none spiking neurons.
 
 Describe a network (`Network`), run it (`Simulation`), look at what it did (`Recording`). Times are in ms, voltages in
-mV, currents in pA, capacitances in pF, rates in Hz.
+mV, currents in pA, capacitances in pF, conductances in nS, rates in Hz; Brian2 quantities are accepted, too.
 """
 
 from snn.connectivity import (

@@ -1,30 +1,48 @@
-"""Checks of arguments, each ending in a `ValidationError` that names the argument, its value and what would do."""
+"""Checks of arguments, each ending in a `ValidationError` that names the argument, its value and what would do.
+
+They return plain numbers in the project's units, whether a plain number or a quantity was given (see `snn.units`); by
+default an argument has no unit, and a quantity is refused.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from snn import units
 from snn.errors import ValidationError
-from snn.random import Distribution
+from snn.random import Distribution, Uniform
 
 _STEP_TOLERANCE = 1e-9
 
 
-def number(owner: str, name: str, value: object, *, minimum: float = -math.inf, exclusive: bool = False) -> float:
+def number(
+    owner: str, name: str, value: Any, *, minimum: float = -math.inf, exclusive: bool = False, unit: str = "1"
+) -> float:
     """Return `value` as a finite float not below `minimum` (above it, if `exclusive`)."""
     expected = "a finite number" + (f" {'>' if exclusive else '>='} {minimum:g}" if minimum > -math.inf else "")
+    given, value = value, units.plain(owner, name, value, unit)
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValidationError(owner, name, value, expected)
+        raise ValidationError(owner, name, given, expected)
     result = float(value)
     if not math.isfinite(result) or result < minimum or (exclusive and result <= minimum):
-        raise ValidationError(owner, name, value, expected)
+        raise ValidationError(owner, name, given, expected)
     return result
+
+
+def end(owner: str, name: str, value: Any, start: float) -> float:
+    """Return the end, in ms, of what begins at `start`: a time not before it, or infinity."""
+    plain = units.plain(owner, name, value, "ms")
+    if not isinstance(plain, numbers.Real) or isinstance(plain, bool) or not float(plain) >= start:
+        raise ValidationError(owner, name, value, f"a time in ms not before {start:g}, or infinity")
+    return float(plain)
 
 
 def integer(owner: str, name: str, value: object, *, minimum: int) -> int:
@@ -42,10 +60,14 @@ def seed(owner: str, value: object) -> int:
     return result
 
 
-def array(owner: str, name: str, value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
+def array(owner: str, name: str, value: Any, shape: tuple[int, ...] | None = None, *, unit: str = "1") -> np.ndarray:
     """Return `value` as a float64 array of finite numbers, of the given shape if one is given."""
+    value = units.plain(owner, name, value, unit)
     try:
-        result = np.array(value, np.float64, order="C")
+        given = np.asarray(value)
+        if given.dtype.kind not in "biuf":
+            raise TypeError
+        result = np.array(given, np.float64, order="C")
     except (TypeError, ValueError):
         raise ValidationError(owner, name, value, "an array of numbers") from None
     if shape is not None and result.shape != shape:
@@ -56,13 +78,30 @@ def array(owner: str, name: str, value: object, shape: tuple[int, ...] | None = 
     return result
 
 
+def weights(owner: str, name: str, value: Any) -> tuple[np.ndarray, str | None]:
+    """Return an array of weights, and the unit that it came in: None for plain numbers."""
+    plain, unit = units.plain_weights(owner, name, value)
+    return array(owner, name, plain), unit
+
+
+def plain(owner: str, name: str, value: Any, unit: str) -> Any:
+    """Return a quantity, or a distribution of quantities, without its unit, and everything else as it is."""
+    if isinstance(value, Distribution):
+        bare = {f.name: units.plain(owner, f"{name}.{f.name}", getattr(value, f.name), unit) for f in fields(value)}
+        return replace(value, **bare)
+    return units.plain(owner, name, value, unit)
+
+
 def parameter(
-    owner: str, name: str, value: object, *, minimum: float = -math.inf, exclusive: bool = False
+    owner: str, name: str, value: Any, *, minimum: float = -math.inf, exclusive: bool = False, unit: str = "1"
 ) -> float | np.ndarray | Distribution:
     """Return a model's parameter: a number, an array with an element a neuron, or a distribution."""
+    value = plain(owner, name, value, unit)
+    if isinstance(value, Uniform):
+        number(owner, f"{name}.low", value.low, minimum=minimum)
     if isinstance(value, Distribution):
         return value
-    if np.ndim(value) == 0:  # pyright: ignore[reportArgumentType]
+    if not isinstance(value, list | tuple) and np.ndim(value) == 0:
         return number(owner, name, value, minimum=minimum, exclusive=exclusive)
     result = array(owner, name, value)
     bad = result <= minimum if exclusive else result < minimum
@@ -71,6 +110,12 @@ def parameter(
         sign = ">" if exclusive else ">="
         raise ValidationError(owner, f"{name}{list(where)}", float(result[where]), f"numbers {sign} {minimum:g}")
     return result
+
+
+def fits(owner: str, name: str, value: object, size: int) -> None:
+    """Refuse an array that does not have an element for each of `size` neurons."""
+    if isinstance(value, np.ndarray | list | tuple) and np.shape(value) not in ((), (size,)):
+        raise ValidationError(owner, name, f"array of shape {np.shape(value)}", f"a number or shape ({size},)")
 
 
 def steps(owner: str, name: str, value: ArrayLike, dt: float, *, minimum: int = 0) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The description of a network: populations, stimuli, projections and what to record.
 
+Wherever a number has a unit, a plain number is taken in ms, mV, pA, pF, nS or Hz, and a Brian2 quantity is converted.
+
 Nothing here computes; `snn.Simulation` lowers a network to a `snn.Program` of arrays and runs that.
 """
 
@@ -12,108 +14,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from snn import checks
-from snn.connectivity import Dense, Layer, Listed, MaxPool2d, Rule, SumPool2d
+from snn.connectivity import Layer, Rule
 from snn.errors import ValidationError
 from snn.neurons import Model
+from snn.population import Group, Neurons, Population, View, view_of
+from snn.projection import Projection, project
 from snn.random import Distribution
-from snn.stimuli import Current, Poisson, SpikeTrains, Stimulus
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Neurons of one model; made by `Network.population`.
-
-    Attributes
-    ----------
-    name : str
-    shape : tuple of int
-        (n,) or, for an image, (height, width, channels).
-    model : Model
-    initial : dict
-        Initial values of state variables that differ from the model's.
-    active : (float, float)
-        The neurons fire only at times t with start < t <= stop (ms); they integrate at all times.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    model: Model
-    initial: Mapping[str, object]
-    active: tuple[float, float]
-
-    @property
-    def size(self) -> int:
-        """Number of neurons."""
-        return math.prod(self.shape)
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: slice) -> View:
-        if not isinstance(index, slice) or index.step not in (None, 1):
-            raise ValidationError(f"population {self.name!r}", "index", index, "a slice such as [:100]")
-        start, stop, _ = index.indices(self.size)
-        if stop <= start:
-            raise ValidationError(
-                f"population {self.name!r}", "index", index, f"a slice that holds some of {self.size}"
-            )
-        return View(self, start, stop)
-
-    def __add__(self, other: Population | tuple[Population, ...]) -> tuple[Population, ...]:
-        return (self, *other) if isinstance(other, tuple) else (self, other)
-
-    def __radd__(self, other: tuple[Population, ...]) -> tuple[Population, ...]:
-        return (*other, self)
-
-
-@dataclass(frozen=True)
-class View:
-    """Neurons start .. stop - 1 of a population."""
-
-    population: Population
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A stimulus in a network; made by `Network.poisson`, `Network.spike_trains` or `Network.current`."""
-
-    name: str
-    stimulus: Stimulus
-
-    @property
-    def shape(self) -> tuple[int, ...] | None:
-        """Shape of the source; None where every target has a train of its own."""
-        return self.stimulus.shape
-
-    @property
-    def size(self) -> int:
-        """Number of elements; 0 where every target has a train of its own."""
-        return 0 if self.shape is None else math.prod(self.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Synapses from one source to one target; made by `Network.connect`.
-
-    Of each end only neurons start .. start + size - 1 take part.
-    """
-
-    source: Population | Source
-    source_start: int
-    source_size: int
-    target: Population
-    target_start: int
-    target_size: int
-    rule: Rule | Layer | None
-    weight: float | np.ndarray | Distribution
-    delay: float | np.ndarray | Distribution | None
-
-    @property
-    def name(self) -> str:
-        """The two ends."""
-        return f"{self.source.name} -> {self.target.name}"
+from snn.stimuli import Current, Poisson, Source, SpikeTrains
 
 
 @dataclass(frozen=True)
@@ -183,14 +90,19 @@ class Network:
             raise ValidationError(owner, "model", model, "a neuron model such as snn.LIF()")
         size = math.prod(shape)
         for field in fields(model):
-            self._fits(owner, field.name, getattr(model, field.name), size)
-        initial = dict(initial or {})
-        for variable, value in initial.items():
-            self._fits(owner, f"initial[{variable!r}]", checks.parameter(owner, f"initial[{variable!r}]", value), size)
-        start = checks.number(owner, "active[0]", active[0], minimum=0.0)
-        if not active[1] >= start:
+            checks.fits(owner, field.name, getattr(model, field.name), size)
+        if initial is not None and not isinstance(initial, Mapping):
+            raise ValidationError(owner, "initial", initial, 'values by the names of variables, such as {"v": 0.0}')
+        start_values = {}
+        for variable, value in (initial or {}).items():
+            argument = f"initial[{variable!r}]"
+            start_values[variable] = checks.parameter(owner, argument, value, unit=model.unit(str(variable)))
+            checks.fits(owner, argument, start_values[variable], size)
+        if not isinstance(active, tuple | list) or len(active) != 2:
             raise ValidationError(owner, "active", active, "two times in ms, the first not after the second")
-        self.populations[name] = Population(name, shape, model, initial, (start, float(active[1])))
+        start = checks.number(owner, "active[0]", active[0], minimum=0.0, unit="ms")
+        stop = checks.end(owner, "active[1]", active[1], start)
+        self.populations[name] = Population(name, shape, model, start_values, (start, stop))
         return self.populations[name]
 
     def poisson(self, name: str, rate: float | np.ndarray, shape: int | tuple[int, ...] | None = None) -> Source:
@@ -198,7 +110,7 @@ class Network:
         owner = self._claim(name)
         if shape is not None:
             shape = self._shape(owner, shape)
-            self._fits(owner, "rate", rate, math.prod(shape))
+            checks.fits(owner, "rate", rate, math.prod(shape))
         return self._add(Source(name, Poisson(rate, shape)))
 
     def spike_trains(self, name: str, trains: object) -> Source:
@@ -209,30 +121,34 @@ class Network:
     def current(self, name: str, amplitude: object, *, start: float = 0.0, stop: float = math.inf) -> Source:
         """Add constant currents in pA from `start` to `stop` ms (see `Current`)."""
         owner = self._claim(name)
-        source = Source(name, Current(np.atleast_1d(np.asarray(amplitude)), start, stop))
+        array = np.atleast_1d(checks.array(owner, "amplitude", amplitude, unit="pA"))
+        source = Source(name, Current(array, start, stop))
         if source.size == 0:
             raise ValidationError(owner, "amplitude", amplitude, "at least one number")
         return self._add(source)
 
     def connect(
         self,
-        source: Population | Source,
-        target: Population | tuple[Population, ...],
+        source: Neurons | Source | Group,
+        target: Neurons | Group,
         rule: Rule | Layer | None = None,
         *,
         weight: float | np.ndarray | Distribution | None = None,
         delay: float | np.ndarray | Distribution | None = None,
     ) -> list[Projection]:
-        """Connect a population or stimulus to one or several populations.
+        """Connect populations, slices of them or stimuli to populations or slices of them.
 
         Parameters
         ----------
-        source : Population or Source
-            Where the spikes or currents come from.
-        target : Population or tuple of Population
-            Where they go; ``exc + inh`` is both.
+        source : Population, View, Source, or tuple of Population or View
+            Where the spikes or currents come from; ``exc + inh`` is both, ``exc[:100]`` the first hundred.
+        target : Population, View, or tuple of these
+            Where they go.
         rule : Rule or Layer, optional
-            Who is connected to whom; not for Poisson input with a train of its own for every target.
+            Who is connected to whom; not for Poisson input with a train of its own for every target. It applies to
+            every pair of a source and a target by itself: with ``exc + inh`` as source each target of
+            ``FixedInDegree(10)`` has 10 synapses from exc and 10 from inh. Convolution and pooling need whole
+            populations; an array or index in a rule counts from the first neuron of a slice.
         weight : float, array or distribution, optional
             Effect of a spike: mV for delta synapses, pA for exponential ones; of a current, what multiplies it.
             Negative weights inhibit. An array has an element a synapse, in the rule's order. 1 by default; not for
@@ -243,28 +159,42 @@ class Network:
         Returns
         -------
         list of Projection
-            One for each target.
+            One for each pair of a source and a target, by source, then target.
 
         Raises
         ------
         ValidationError
-            If sizes do not fit, weights are not finite, or a delay is negative; nothing is added then.
+            If sizes do not fit, weights are not finite or have another unit, a delay is negative, or a rule without
+            autapses would connect slices that overlap in part; nothing is added then.
         """
-        targets = target if isinstance(target, tuple) else (target,)
-        made = [self._projection(source, one, rule, weight, delay) for one in targets]
+        ends = []
+        for role, given in (("source", source), ("target", target)):
+            ends.append(given if isinstance(given, tuple | list) else (given,))
+            if not ends[-1]:
+                raise ValidationError("connect", role, given, "at least one population")
+            for one in ends[-1]:
+                if not self._knows(one, (Population, Source) if role == "source" else (Population,)):
+                    expected = "a population, a slice of one (or, as source, a stimulus) of this network"
+                    raise ValidationError("connect", role, one, expected)
+        made = [project(one, other, rule, weight, delay) for one in ends[0] for other in ends[1]]
         self.projections.extend(made)
         return made
 
-    def record(self, neurons: Population | View, variable: str, *, every: float) -> None:
+    def record(self, neurons: Neurons, variable: str, *, every: float) -> None:
         """Record a state variable, such as "v", every so many ms; spikes are recorded anyway."""
-        view = neurons if isinstance(neurons, View) else View(neurons, 0, neurons.size)
+        if not self._knows(neurons, (Population,)):
+            raise ValidationError("record", "neurons", neurons, "a population of this network, or a slice of one")
+        view = view_of(neurons)
         owner = f"population {view.population.name!r}"
-        if self.populations.get(view.population.name) is not view.population:
-            raise ValidationError("record", "neurons", view.population.name, "a population of this network")
         if not isinstance(variable, str):
             raise ValidationError(owner, "variable", variable, 'the name of a state variable such as "v"')
-        every = checks.number(owner, "every", every, minimum=0.0, exclusive=True)
+        every = checks.number(owner, "every", every, minimum=0.0, exclusive=True, unit="ms")
         self.probes.append(Probe(view, variable, every))
+
+    def _knows(self, thing: object, kinds: tuple[type, ...]) -> bool:
+        """Return whether this is a part of this network, of one of these kinds, or a slice of one."""
+        whole = thing.population if isinstance(thing, View) else thing
+        return isinstance(whole, kinds) and (self.populations | self.sources).get(whole.name) is whole  # pyright: ignore
 
     def _claim(self, name: str) -> str:
         if not isinstance(name, str) or not name:
@@ -280,73 +210,6 @@ class Network:
             raise ValidationError(owner, "shape", shape, "an integer or a tuple of integers, all >= 1")
         return tuple(checks.integer(owner, "shape", size, minimum=1) for size in sizes)
 
-    @staticmethod
-    def _fits(owner: str, name: str, value: object, size: int) -> None:
-        if isinstance(value, np.ndarray | list | tuple) and np.shape(value) not in ((), (size,)):
-            raise ValidationError(owner, name, f"array of shape {np.shape(value)}", f"a number or shape ({size},)")
-
     def _add(self, source: Source) -> Source:
         self.sources[source.name] = source
         return source
-
-    def _projection(self, source, target, rule, weight, delay) -> Projection:
-        owner = "connect"
-        for role, end, known in (("source", source, (Population, Source)), ("target", target, (Population,))):
-            if not isinstance(end, known) or (self.populations | self.sources).get(end.name) is not end:
-                raise ValidationError(owner, role, end, "a population (or, as source, a stimulus) of this network")
-        owner = f"connect {source.name!r} to {target.name!r}"
-        own_train = isinstance(source, Source) and source.shape is None
-        if own_train != (rule is None):
-            expected = "no rule: every target has a train of its own" if own_train else "a rule such as snn.OneToOne()"
-            raise ValidationError(owner, "rule", rule, expected)
-        if own_train:
-            self._fits(owner, "rate", source.stimulus.rate, target.size)  # pyright: ignore[reportAttributeAccessIssue]
-        flows = isinstance(source, Source) and isinstance(source.stimulus, Current)
-        if flows and isinstance(rule, MaxPool2d):
-            raise ValidationError(owner, "rule", "MaxPool2d", "a rule for currents: max-pooling counts spikes")
-        synapses = self._check_rule(owner, source, target, rule)
-        brings_weights = getattr(rule, "weights", None) is not None
-        if brings_weights and weight is not None:
-            raise ValidationError(owner, "weight", weight, f"nothing: {type(rule).__name__} brings its weights")
-        weight = checks.parameter(owner, "weight", 1.0 if weight is None else weight)
-        if own_train or isinstance(rule, SumPool2d | MaxPool2d):
-            weight = checks.number(owner, "weight", weight)
-        else:
-            self._one_each(owner, "weight", weight, synapses)
-        if delay is not None:
-            delay = self._check_delay(owner, source, rule, delay, synapses)
-        return Projection(source, 0, source.size, target, 0, target.size, rule, weight, delay)
-
-    @staticmethod
-    def _check_rule(owner: str, source: Population | Source, target: Population, rule: object) -> int | None:
-        """Check that the rule fits the two ends; returns its number of synapses, None where chance decides."""
-        if isinstance(rule, Layer):
-            needed = rule.target_shape(source.shape or ())
-            if math.prod(needed) != target.size or (not isinstance(rule, Dense) and needed != target.shape):
-                raise ValidationError(owner, "target", f"shape {target.shape}", f"shape {needed}")
-            return 0
-        if isinstance(rule, Rule):
-            rule.check(source.size, target.size, source is target)
-            return rule.count(source.size, target.size, source is target)
-        if rule is not None:
-            raise ValidationError(owner, "rule", rule, "a rule of snn.connectivity")
-        return 0
-
-    @staticmethod
-    def _one_each(owner: str, name: str, value: object, synapses: int | None) -> None:
-        """Refuse an array that does not have an element a synapse."""
-        if isinstance(value, np.ndarray) and value.shape != (synapses,):
-            unknown = "a number or distribution: chance decides how many synapses there are"
-            expected = unknown if synapses is None else f"shape ({synapses},)"
-            raise ValidationError(owner, name, f"array of shape {value.shape}", expected)
-
-    def _check_delay(self, owner, source, rule, delay, synapses):
-        if isinstance(source, Source) and isinstance(source.stimulus, Current):
-            raise ValidationError(owner, "delay", delay, "nothing: a current has no delay (give it a start)")
-        delay = checks.parameter(owner, "delay", delay, minimum=0.0)
-        if isinstance(delay, float):
-            return delay
-        if not isinstance(rule, Listed):
-            raise ValidationError(owner, "delay", delay, "one number, unless the rule is a list of synapses")
-        self._one_each(owner, "delay", delay, synapses)
-        return delay

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snn import units
 from snn.errors import ValidationError
 from snn.jit import compiled
 
@@ -172,14 +173,15 @@ class Uniform:
     Parameters
     ----------
     low, high : float
-        Bounds, in the unit of what is drawn.
+        Bounds, in the unit of what is drawn; or quantities, both.
     """
 
     low: float
     high: float
 
     def __post_init__(self):
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+        low, high = units.bare("Uniform", "(low, high)", (self.low, self.high))
+        if low > high:
             raise ValidationError("Uniform", "(low, high)", (self.low, self.high), "finite numbers, low <= high")
 
     @property
@@ -201,9 +203,9 @@ class Normal:
     Parameters
     ----------
     mean, std : float
-        Mean and standard deviation (without bounds), in the unit of what is drawn.
+        Mean and standard deviation (without bounds), in the unit of what is drawn; or quantities.
     low, high : float
-        Bounds; none by default.
+        Bounds, likewise; none by default.
     """
 
     mean: float
@@ -212,19 +214,22 @@ class Normal:
     high: float = math.inf
 
     def __post_init__(self):
-        if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std >= 0):
+        ends = [end for end in (self.low, self.high) if units.has_unit(end) or abs(end) != math.inf]
+        mean, std, *finite = units.bare("Normal", "(mean, std)", (self.mean, self.std, *ends))
+        if std < 0:
             raise ValidationError("Normal", "(mean, std)", (self.mean, self.std), "finite numbers, std >= 0")
-        if not self.low < self.high or (self.std == 0 and not self.low <= self.mean <= self.high):
-            raise ValidationError("Normal", "(low, high)", (self.low, self.high), "low < high, around some values")
-        low, high = self._probabilities()
-        if high - low < 1e-6:
-            expected = "bounds that at least a millionth of the values lie between"
+        low, high = (finite.pop(0) if end in ends else end for end in (self.low, self.high))
+        below, above = self._probabilities(mean, std, low, high)
+        if not low < high or above - below < 1e-6:
+            expected = "low < high, with at least a millionth of the values between"
             raise ValidationError("Normal", "(low, high)", (self.low, self.high), expected)
 
-    def _probabilities(self) -> tuple[float, float]:
-        if self.std == 0:
-            return 0.0, 1.0
-        return _cumulative((self.low - self.mean) / self.std), _cumulative((self.high - self.mean) / self.std)
+    @staticmethod
+    def _probabilities(mean: float, std: float, low: float, high: float) -> tuple[float, float]:
+        """Return the probabilities of values below the two bounds."""
+        if std == 0:
+            return float(low > mean), float(high >= mean)
+        return _cumulative((low - mean) / std), _cumulative((high - mean) / std)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -233,7 +238,7 @@ class Normal:
 
     def sample(self, count: int, seed: int, stream: int, first: int = 0) -> np.ndarray:
         """Draw values `first` .. `first + count - 1`, the i-th a function of (seed, stream, i) only."""
-        low, high = self._probabilities()
+        low, high = self._probabilities(self.mean, self.std, self.low, self.high)
         p = low + (high - low) * _fractions(seed, stream, count, first)
         # Neither end of (0, 1) may be reached: there the quantile is infinite.
         z = normal_quantiles(np.clip(p, 2.0**-33, 1.0 - 2.0**-33))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 from snn import checks
 from snn.engines.grid_cpu import GridCpu
 from snn.errors import BackendUnavailable, ValidationError
-from snn.network import Network, Population, Source
+from snn.network import Network
+from snn.population import Neurons, Population, View, view_of
 from snn.program import draw, lower, lower_model, pack, stimulus_input
 from snn.recording import Recording, SpikeRecord, Trace, join
-from snn.stimuli import Poisson, SpikeTrains
+from snn.stimuli import Poisson, Source, SpikeTrains
 
 Report = Literal["bar"] | Callable[[float, float], None] | None
 
@@ -82,8 +83,11 @@ class Simulation:
         self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
         seed = network.seed if seed is None else checks.seed("Simulation", seed)
+        dt = checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
         self.network = network
         self.program = lower(network, dt, threads)
+        self._known = network.populations | network.sources  # what is added to the network later is not simulated
+        self._probes = tuple(network.probes)
         self.dt = self.program.dt
         self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._values: dict[str, dict[str, Any]] = {}
@@ -121,7 +125,7 @@ class Simulation:
         NumericalError
             If a neuron's state is not finite any more; what was recorded before is in `recording`.
         """
-        duration = checks.number("run", "duration", duration, minimum=0.0)
+        duration = checks.number("run", "duration", duration, minimum=0.0, unit="ms")
         steps, first = int(checks.steps("run", "duration", duration, self.dt)), self._engine.step
         begun = len(self._parts)
         advance, finish = _progress(report, duration)
@@ -135,14 +139,14 @@ class Simulation:
             finish()
         return join(self._parts[begun:]) if len(self._parts) > begun else self._record(first, 0)
 
-    def set(self, target: Population | Source, **values: ArrayLike) -> None:
-        """Change parameters of a population or the input of a stimulus from now on.
+    def set(self, target: Neurons | Source, **values: ArrayLike) -> None:
+        """Change parameters of a population, or of a slice of one, or the input of a stimulus from now on.
 
         Parameters
         ----------
-        target : Population or Source
+        target : Population, View or Source
         **values : float or array
-            For a population its model's parameters: a number, an array (n,), or (batch, n). For a stimulus its
+            For n neurons their model's parameters: a number, an array (n,), or (batch, n). For a stimulus its
             ``rate`` (Hz), ``amplitude`` (pA), likewise, or ``trains``: a list of arrays of times in ms, or one such
             list for every sample.
 
@@ -156,14 +160,15 @@ class Simulation:
         else:
             self._set_population(target, values)
 
-    def state(self, population: Population, variable: str = "v") -> np.ndarray:
-        """Return a copy of a state variable now, (batch, n)."""
-        self._own(population, self.network.populations, "state")
+    def state(self, neurons: Neurons, variable: str = "v") -> np.ndarray:
+        """Return a copy of a state variable of a population, or of a slice of one, now, (batch, n)."""
+        self._own(neurons, Population, "state")
+        view, population = view_of(neurons), view_of(neurons).population
         node = self.program.names.index(population.name)
         names = self.program.groups[int(self.program.nodes.group[node])].state._fields
         if variable not in names:
             raise ValidationError("state", "variable", variable, f"one of {', '.join(names)}")
-        return self._engine.variable(population.name, variable).copy()
+        return self._engine.variable(population.name, variable)[:, view.start : view.stop].copy()
 
     def reset(self, first_sample: int = 0) -> None:
         """Go back to time 0, the initial state and an empty recording; what `set` has changed stays."""
@@ -172,8 +177,7 @@ class Simulation:
 
     def _record(self, first: int, steps: int) -> Recording:
         start, stop = first * self.dt, (first + steps) * self.dt
-        known = self.network.populations | self.network.sources
-        shapes = {name: known[name].shape or () for name in self.program.names}
+        shapes = {name: self._known[name].shape or () for name in self.program.names}
         empty = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32)
         spikes = {
             name: SpikeRecord(*(self._engine.spikes(name) if steps else empty), shape, self.batch, self.dt, start, stop)
@@ -182,20 +186,22 @@ class Simulation:
         if steps:
             traced = self._engine.traces()
         else:
-            widths = [probe.view.stop - probe.view.start for probe in self.network.probes]
+            widths = [probe.view.stop - probe.view.start for probe in self._probes]
             traced = [(np.zeros(0, np.int64), np.zeros((self.batch, 0, width))) for width in widths]
         traces = tuple(
             Trace(probe.view.population.name, probe.variable, probe.view.start, at * self.dt, values)
-            for probe, (at, values) in zip(self.network.probes, traced, strict=True)
+            for probe, (at, values) in zip(self._probes, traced, strict=True)
         )
         return Recording(spikes, traces, self.program.fan_out, self.dt, start, stop, self.batch)
 
-    def _own(self, target: object, known: dict[str, Any], owner: str) -> None:
-        if known.get(getattr(target, "name", "")) is not target:
-            raise ValidationError(owner, "target", target, f"one of this network's: {', '.join(known) or 'none'}")
+    def _own(self, target: object, kind: type, owner: str) -> None:
+        whole = target.population if isinstance(target, View) else target
+        if not isinstance(whole, kind) or self._known.get(whole.name) is not whole:  # pyright: ignore
+            names = ", ".join(name for name, one in self._known.items() if isinstance(one, kind)) or "none"
+            raise ValidationError(owner, "target", target, f"one of this network's when the simulation began: {names}")
 
     def _set_source(self, source: Source, values: dict[str, Any]) -> None:
-        self._own(source, self.network.sources, "set")
+        self._own(source, Source, "set")
         owner = f"set {source.name!r}"
         if source.shape is None:
             raise ValidationError(owner, "target", source.name, "a stimulus with a shape")
@@ -205,7 +211,8 @@ class Simulation:
         if name == "trains":
             self._engine.set_input(source.name, self._trains(owner, source, values[name]))
             return
-        array = checks.array(owner, name, values[name])
+        array = checks.array(owner, name, values[name], unit="Hz" if name == "rate" else "pA")
+        array = np.broadcast_to(array, source.shape) if array.ndim == 0 else array
         array = array.reshape(array.shape[0], -1) if array.shape[1:] == source.shape else array
         array = array.ravel() if array.shape == source.shape else array
         if array.shape not in ((source.size,), (self.batch, source.size)):
@@ -223,27 +230,31 @@ class Simulation:
                 raise ValidationError(owner, "trains", f"{len(one)} trains", f"{source.size}")
             return stimulus_input(Source(source.name, stimulus), self.dt)
 
-        by_sample = len(trains) == self.batch and all(
-            isinstance(one, list | tuple) and all(np.ndim(train) == 1 for train in one) for one in trains
+        by_sample = (
+            isinstance(trains, list | tuple)
+            and len(trains) == self.batch
+            and all(isinstance(one, list | tuple) and all(np.ndim(train) == 1 for train in one) for one in trains)
         )
         return [lowered(one) for one in trains] if by_sample else lowered(trains)
 
-    def _set_population(self, population: Population, values: dict[str, Any]) -> None:
-        self._own(population, self.network.populations, "set")
-        owner, node = f"set {population.name!r}", self.program.names.index(population.name)
-        known = {field.name for field in fields(population.model)}
-        changed = dict(self._of(population))
+    def _set_population(self, neurons: Neurons, values: dict[str, Any]) -> None:
+        self._own(neurons, Population, "set")
+        view, population = view_of(neurons), view_of(neurons).population
+        owner = f"set {neurons.name!r}"
+        current = self._of(population)
+        known = sorted(name for name, value in current.items() if value is not None)
+        changed = dict(current)
         for name, value in values.items():
-            if name not in known or isinstance(getattr(population.model, name), str):
-                raise ValidationError(owner, "parameter", name, f"one of {', '.join(sorted(known))}")
-            array = checks.array(owner, name, value)
-            if array.shape not in ((), (population.size,), (self.batch, population.size)):
-                expected = f"a number, shape ({population.size},) or ({self.batch}, {population.size})"
+            if name not in known:
+                raise ValidationError(owner, "parameter", name, f"one of {', '.join(known)}")
+            array = checks.array(owner, name, value, unit=population.model.unit(name))
+            if array.shape not in ((), (view.size,), (self.batch, view.size)):
+                expected = f"a number, shape ({view.size},) or ({self.batch}, {view.size})"
                 raise ValidationError(owner, name, f"array of shape {array.shape}", expected)
-            changed[name] = float(array) if array.ndim == 0 else array
+            changed[name] = _with_slice(current[name], view, array)
         replace(population.model, **{name: changed[name] for name in values})  # the model refuses what it must
-        group = int(self.program.nodes.group[node])
-        members = [p for p in self.network.populations.values() if self._group(p) == group]
+        group = self._group(population)
+        members = [p for p in self._known.values() if isinstance(p, Population) and self._group(p) == group]
         parts = [lower_model(p, changed if p is population else self._of(p), self.dt).parameters for p in members]
         self._engine.set_parameters(group, pack(parts, [p.size for p in members]))
         self._values[population.name] = changed
@@ -256,6 +267,16 @@ class Simulation:
         if population.name not in self._values:
             self._values[population.name] = draw(population, self.network.seed, self.program.streams[population.name])
         return self._values[population.name]
+
+
+def _with_slice(current: ArrayLike, view: View, array: np.ndarray) -> float | np.ndarray:
+    """Return a parameter with new values, () or (n,) or (batch, n), for the neurons of a view."""
+    if view.size == view.population.size:
+        return float(array) if array.ndim == 0 else array
+    lead = max(np.shape(current)[:-1], array.shape[:-1], key=len)
+    changed = np.broadcast_to(np.asarray(current, np.float64), (*lead, view.population.size)).copy()
+    changed[..., view.start : view.stop] = array
+    return changed
 
 
 def _progress(report: Report, duration: float) -> tuple[Callable[[float], None], Callable[[], None]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
+from snn.random import Distribution
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,9 @@ class Poisson:
     shape: tuple[int, ...] | None = None
 
     def __post_init__(self):
-        checks.parameter("Poisson", "rate", self.rate, minimum=0.0)
+        if isinstance(self.rate, Distribution):
+            raise ValidationError("Poisson", "rate", self.rate, "a number or an array")
+        object.__setattr__(self, "rate", checks.parameter("Poisson", "rate", self.rate, minimum=0.0, unit="Hz"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +52,11 @@ class SpikeTrains:
     shape: tuple[int, ...] = field(init=False)
 
     def __post_init__(self):
+        if not isinstance(self.trains, Sequence | np.ndarray) or isinstance(self.trains, str):
+            raise ValidationError("SpikeTrains", "trains", self.trains, "a list with the spike times of each neuron")
         checked = []
         for i, train in enumerate(self.trains):
-            times = checks.array("SpikeTrains", f"trains[{i}]", train)
+            times = checks.array("SpikeTrains", f"trains[{i}]", train, unit="ms")
             if times.ndim != 1 or (np.diff(times) <= 0).any() or (times.size and times[0] <= 0):
                 raise ValidationError("SpikeTrains", f"trains[{i}]", train, "ascending times in ms, all above 0")
             checked.append(times)
@@ -78,10 +83,13 @@ class Current:
     stop: float = math.inf
 
     def __post_init__(self):
-        object.__setattr__(self, "amplitude", checks.array("Current", "amplitude", self.amplitude))
-        checks.number("Current", "start", self.start, minimum=0.0)
-        if not self.stop > self.start:
-            raise ValidationError("Current", "stop", self.stop, f"a time after start = {self.start:g} ms")
+        object.__setattr__(self, "amplitude", checks.array("Current", "amplitude", self.amplitude, unit="pA"))
+        start = checks.number("Current", "start", self.start, minimum=0.0, unit="ms")
+        stop = checks.end("Current", "stop", self.stop, start)
+        if stop == start:
+            raise ValidationError("Current", "stop", self.stop, f"a time after start = {start:g} ms")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "stop", stop)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,3 +98,21 @@ class Current:
 
 
 Stimulus = Poisson | SpikeTrains | Current
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A stimulus in a network; made by `Network.poisson`, `Network.spike_trains` or `Network.current`."""
+
+    name: str
+    stimulus: Stimulus
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of the source; None where every target has a train of its own."""
+        return self.stimulus.shape
+
+    @property
+    def size(self) -> int:
+        """Number of elements; 0 where every target has a train of its own."""
+        return 0 if self.shape is None else math.prod(self.shape)

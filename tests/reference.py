@@ -97,11 +97,13 @@ def window_pairs(rule, source_shape, target_shape):
 
 def pairs(projection, seed, stream):
     """Source and target of every synapse of a rule that goes through all pairs or draws some."""
-    rule, n, m = projection.rule, projection.source.size, projection.target.size
+    rule, n, m = projection.rule, projection.source_size, projection.target_size
+    ends = (projection.source_start, n), (projection.target_start, m)
+    same = projection.source is projection.target and ends[0] == ends[1]
 
     def others(own, size):
         """The neurons that `own` may be connected with."""
-        return [i for i in range(size) if rule.autapses or projection.source is not projection.target or i != own]
+        return [i for i in range(size) if rule.autapses or not same or i != own]
 
     def drawn(own, size):
         """Partners that `own` draws; where each may be drawn once, by shuffling all and taking the first."""
@@ -153,8 +155,14 @@ def pairs(projection, seed, stream):
 
 
 def synapses(projection, seed, stream):
-    """Every synapse as (source, target, weight)."""
-    rule, n, m = projection.rule, projection.source.size, projection.target.size
+    """Every synapse as (source, target, weight); rules count from the first neuron of a slice."""
+    found = counted_synapses(projection, seed, stream)
+    return [(s + projection.source_start, t + projection.target_start, w) for s, t, w in found]
+
+
+def counted_synapses(projection, seed, stream):
+    """Every synapse as (source, target, weight), counted from the first neuron meant."""
+    rule, n, m = projection.rule, projection.source_size, projection.target_size
     weight = projection.weight
     if isinstance(rule, Dense):
         return [(s, t, rule.weights[t, s]) for s in range(n) for t in range(m)]
@@ -292,7 +300,8 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
     for projection, stream in zip(network.projections, by_projection, strict=True):
         source, target = projection.source, projection.target
         current = not hasattr(source, "model") and isinstance(source.stimulus, Current)
-        found = [(None, t, projection.weight) for t in range(target.size)]
+        meant = range(projection.target_start, projection.target_start + projection.target_size)
+        found = [(None, t, projection.weight) for t in meant]
         if projection.rule is not None:
             found = synapses(projection, network.seed, stream)
         for _, _, w in found:
@@ -351,12 +360,10 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
             elif projection.rule is None:
                 name, c = projection.target.name, cells[projection.target.name]
                 port = c.port(projection.weight)
-                rates = np.broadcast_to(source.stimulus.rate, projection.target.size)
-                for t in range(projection.target.size):
+                rates = np.broadcast_to(source.stimulus.rate, projection.target_size)
+                for t, rate in enumerate(rates, projection.target_start):
                     word = random_word(network.seed, stream, t, k, sample)
-                    into[t][port] += poisson_count(word, rates[t] * dt / 1000.0) * rounded(
-                        projection.weight, name, port
-                    )
+                    into[t][port] += poisson_count(word, rate * dt / 1000.0) * rounded(projection.weight, name, port)
             else:
                 deliver(projection, outgoing[p], fired[source.name], k, into, counters[p])
         for name, c in cells.items():

@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
-    *("errors", "jit", "arithmetic", "random", "checks", "neurons", "connectivity", "stimuli", "network", "program"),
-    *("engines", "plotting", "recording", "simulation"),
+    *("errors", "units", "jit", "arithmetic", "random", "checks", "neurons", "connectivity", "stimuli"),
+    *("population", "projection", "network", "program", "engines", "plotting", "recording", "simulation"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 

@@ -113,6 +113,8 @@ class _FixedDegree:
 class FixedInDegree(_FixedDegree):
     """Every target draws its sources at random; the synapses are ordered by target, then as drawn.
 
+    Where the source is a group such as ``exc + inh``, the degree counts for each population of it.
+
     Parameters
     ----------
     degree : int
@@ -145,6 +147,8 @@ class FixedInDegree(_FixedDegree):
 
 class FixedOutDegree(_FixedDegree):
     """Every source draws its targets at random; the synapses are ordered by source, then as drawn.
+
+    Where the target is a group such as ``exc + inh``, the degree counts for each population of it.
 
     Parameters
     ----------
@@ -179,6 +183,8 @@ class FixedTotalNumber:
     """So many pairs are drawn at random from all there are.
 
     The synapses are in the order in which they are drawn, without multapses by target, then source.
+
+    Where an end is a group such as ``exc + inh``, the number counts for each pair of populations.
 
     Parameters
     ----------

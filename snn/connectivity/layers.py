@@ -36,7 +36,7 @@ class Dense:
     kind = "dense"
 
     def __init__(self, weights: object):
-        self.weights = checks.array("Dense", "weights", weights)
+        self.weights, self.unit = checks.weights("Dense", "weights", weights)
         if self.weights.ndim != 2:
             raise ValidationError(
                 "Dense", "weights", f"array of shape {self.weights.shape}", "shape (targets, sources)"
@@ -118,7 +118,7 @@ class Conv2d(_Window):
     kind = "conv2d"
 
     def __init__(self, kernel: object, stride: object = 1, padding: object = 0):
-        self.weights = checks.array("Conv2d", "kernel", kernel)
+        self.weights, self.unit = checks.weights("Conv2d", "kernel", kernel)
         if self.weights.ndim != 4:
             raise ValidationError(
                 "Conv2d", "kernel", f"array of shape {self.weights.shape}", "shape (height, width, sources, targets)"

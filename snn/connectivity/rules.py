@@ -116,11 +116,15 @@ class Edges:
 
     kind = "sparse"
     weights: np.ndarray | None = None
+    unit: str | None = None
 
     def __init__(self, sources: object, targets: object):
         ends = []
         for name, value in (("sources", sources), ("targets", targets)):
-            given = np.asarray(value)
+            try:
+                given = np.asarray(value)
+            except ValueError:
+                raise ValidationError("Edges", name, value, "integers, shape (n,)") from None
             if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
                 raise ValidationError(
                     "Edges", name, f"{given.dtype} array of shape {given.shape}", "integers, shape (n,)"
@@ -169,7 +173,7 @@ class Sparse(Edges):
             raise ValidationError("Sparse", "matrix", type(matrix).__name__, "a SciPy sparse array")
         coordinates = sparse.coo_array(matrix)
         super().__init__(coordinates.col, coordinates.row)
-        self.weights = checks.array("Sparse", "matrix", coordinates.data)
+        self.weights, self.unit = checks.weights("Sparse", "matrix", coordinates.data)
         self.shape = coordinates.shape
 
     def check(self, sources: int, targets: int, same: bool = False) -> None:

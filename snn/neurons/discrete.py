@@ -68,6 +68,7 @@ class DiscreteLIF(Model):
     reset: Literal["hard", "soft", "retested"] = "soft"
 
     def __post_init__(self):
+        super().__post_init__()
         beta = checks.parameter("DiscreteLIF", "beta", self.beta, minimum=0.0)
         if not isinstance(beta, Distribution) and np.any(np.asarray(beta) > 1):
             raise ValidationError("DiscreteLIF", "beta", self.beta, "numbers from 0 to 1")
@@ -75,6 +76,10 @@ class DiscreteLIF(Model):
         checks.parameter("DiscreteLIF", "v_reset", self.v_reset)
         if self.reset not in ("hard", "soft", "retested"):
             raise ValidationError("DiscreteLIF", "reset", self.reset, '"hard", "soft" or "retested"')
+
+    def unit(self, name: str) -> str:
+        """Return "1": nothing here has a unit."""
+        return "1"
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the one port."""

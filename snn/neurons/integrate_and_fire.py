@@ -120,6 +120,7 @@ class _IntegrateAndFire(Model):
     tau_syn_inh: Parameter | None
 
     def __post_init__(self):
+        super().__post_init__()
         name = type(self).__name__
         for field in ("v_threshold", "v_reset", "i_e"):
             checks.parameter(name, field, getattr(self, field))

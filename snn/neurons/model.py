@@ -19,11 +19,12 @@ written once for all models. This folder is the only place with neuron mathemati
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from numba.extending import overload
 
+from snn import checks, units
 from snn.jit import compiled
 
 _STEPS: dict[type, Callable] = {}
@@ -69,11 +70,31 @@ class Lowered(NamedTuple):
 
 
 Values = dict[str, Any]  # numbers, or arrays with an element a neuron
+_WEIGHT_UNITS = {"delta": "mV", "exponential": "pA", "alpha": "pA"}  # by kind of synapse
 
 
 @dataclass(frozen=True)
 class Model:
-    """Base of all neuron models; see the module's text for what one provides."""
+    """Base of all neuron models; see the module's text for what one provides.
+
+    Parameters may be given as quantities: they are turned into plain numbers before a model's own ``__post_init__``
+    goes on to check them, which calls this one first.
+    """
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            plain = checks.plain(type(self).__name__, field.name, value, self.unit(field.name))
+            object.__setattr__(self, field.name, plain)
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a parameter or state variable, "1" if it has none (see `snn.units.of`)."""
+        return units.of(name)
+
+    @property
+    def weight_unit(self) -> str:
+        """Unit of the weights of spikes that arrive here."""
+        return _WEIGHT_UNITS.get(getattr(self, "synapse", ""), "1")
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the port that a spike of this sign arrives at."""

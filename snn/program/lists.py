@@ -36,30 +36,25 @@ class Listed(NamedTuple):
     quanta: np.ndarray
 
     @property
-    def same(self) -> bool:
-        """Whether source and target are the same neurons."""
-        return self.projection.source is self.projection.target
-
-    @property
     def portions(self) -> int:
         """In how many portions the synapses are drawn."""
         p = self.projection
         rule: Any = p.rule
-        return rule.portions(p.source_size, p.target_size, self.same)
+        return rule.portions(p.source_size, p.target_size, p.same)
 
     @property
     def expected(self) -> float:
         """How many synapses there will be, about."""
         p = self.projection
         rule: Any = p.rule
-        count = rule.count(p.source_size, p.target_size, self.same)
-        return rule.expected(p.source_size, p.target_size, self.same) if count is None else count
+        count = rule.count(p.source_size, p.target_size, p.same)
+        return rule.expected(p.source_size, p.target_size, p.same) if count is None else count
 
     def edges(self, seed: int, portion: int) -> tuple[np.ndarray, np.ndarray]:
         """Return source and target of every synapse of a portion, among all neurons of the two ends."""
         p = self.projection
         rule: Any = p.rule
-        sources, targets = rule.edges(p.source_size, p.target_size, seed, self.stream, self.same, portion)
+        sources, targets = rule.edges(p.source_size, p.target_size, seed, self.stream, p.same, portion)
         if p.source_start:
             sources = sources + p.source_start
         if p.target_start:

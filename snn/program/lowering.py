@@ -331,7 +331,7 @@ def lower(network: Network, dt: float, threads: int = 1) -> Program:
     ResourceError
         If the synapses do not fit into memory.
     """
-    dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True)
+    dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
     work = _Lowering(network, dt, threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
@@ -33,13 +33,18 @@ class Group(NamedTuple):
 
 def draw(population: Population, seed: int, first_stream: int) -> Values:
     """Return the model's parameters with distributions drawn: field i from stream first_stream + i."""
-    values: Values = {}
+    values, drawn = {}, {}
     for i, field in enumerate(fields(population.model)):
         value = getattr(population.model, field.name)
         if isinstance(value, Distribution):
-            value = value.sample(population.size, seed, first_stream + i)
+            value = drawn[field.name] = value.sample(population.size, seed, first_stream + i)
         if not isinstance(value, str):
             values[field.name] = np.asarray(value, np.float64) if isinstance(value, list | tuple) else value
+    try:
+        replace(population.model, **drawn)  # the model refuses what it must
+    except ValidationError as error:
+        owner = f"population {population.name!r}, {error.owner}"
+        raise ValidationError(owner, error.attribute, error.value, f"{error.expected}, also where drawn") from None
     return values
 
 

@@ -36,8 +36,8 @@ def to_integers(weights: ArrayLike, quantum: float | np.ndarray) -> np.ndarray:
 
 def has_list(projection: Projection) -> bool:
     """Say whether the projection's synapses are listed one by one."""
-    parts = projection.source_size < projection.source.size or projection.target_size < projection.target.size
-    return isinstance(projection.rule, Listed) or (isinstance(projection.rule, OneToOne | Dense) and parts)
+    rule = projection.rule
+    return isinstance(rule, Listed) or (isinstance(rule, OneToOne | Dense) and not projection.whole)
 
 
 def given_weights(projection: Projection) -> float | np.ndarray | Distribution:

@@ -58,6 +58,8 @@ def test_trains_spike_with_their_probability_and_can_be_changed():
     simulation.set(trains, rate=[[1000.0, 0.0, 0.0], [0.0, 0.0, 1000.0]])
     np.testing.assert_array_equal(simulation.run(5.0).spikes["trains"].counts(), [[5, 0, 0], [0, 0, 5]])
     np.testing.assert_array_equal(simulation.recording.spikes["cells"].counts()[:, 2], [2000, 2005])
+    simulation.set(trains, rate=1000.0)
+    np.testing.assert_array_equal(simulation.run(2.0).spikes["trains"].counts(), [[2, 2, 2]] * 2)
 
 
 def test_given_trains_arrive_when_they_say_and_can_differ_by_sample():

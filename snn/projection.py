@@ -1,0 +1,163 @@
+"""Projections: what `Network.connect` makes of a source, a target and a rule, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from snn import checks
+from snn.connectivity import Dense, Layer, Listed, MaxPool2d, Rule, SumPool2d
+from snn.errors import ValidationError
+from snn.population import Neurons, Population, View, view_of
+from snn.random import Distribution
+from snn.stimuli import Current, Source
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Projection:
+    """Synapses from one source to one target, or slices of these; made by `Network.connect`, which checks it.
+
+    Attributes
+    ----------
+    source, target : Population or Source, Population
+        The whole of what the synapses lead from and to.
+    source_start, source_size, target_start, target_size : int
+        The neurons meant are numbers start .. start + size - 1. The rule counts from the first of them.
+    rule : Rule, Layer or None
+    weight : float, ndarray or distribution
+    delay : float, ndarray, distribution or None
+        In ms.
+    """
+
+    source: Population | Source
+    source_start: int
+    source_size: int
+    target: Population
+    target_start: int
+    target_size: int
+    rule: Rule | Layer | None
+    weight: float | np.ndarray | Distribution
+    delay: float | np.ndarray | Distribution | None
+
+    @property
+    def name(self) -> str:
+        """The two ends."""
+        return f"{self.source.name} -> {self.target.name}"
+
+    @property
+    def same(self) -> bool:
+        """Whether source and target are the same neurons, so that a neuron may meet itself."""
+        ends = (self.source_start, self.source_size), (self.target_start, self.target_size)
+        return self.source is self.target and ends[0] == ends[1]
+
+    @property
+    def whole(self) -> bool:
+        """Whether both ends are all neurons there are."""
+        return (self.source_size, self.target_size) == (self.source.size, self.target.size)
+
+
+def project(source: Neurons | Source, target: Neurons, rule: Any, weight: Any, delay: Any) -> Projection:
+    """Return the projection, or refuse what does not fit; the arguments are those of `snn.Network.connect`."""
+    owner = f"connect {source.name!r} to {target.name!r}"
+    into = view_of(target)
+    own_train = isinstance(source, Source) and source.shape is None
+    if own_train != (rule is None):
+        expected = "no rule: every target has a train of its own" if own_train else "a rule such as snn.OneToOne()"
+        raise ValidationError(owner, "rule", rule, expected)
+    if own_train:
+        checks.fits(owner, "rate", source.stimulus.rate, into.size)  # pyright: ignore[reportAttributeAccessIssue]
+    flows = isinstance(source, Source) and isinstance(source.stimulus, Current)
+    if flows and isinstance(rule, MaxPool2d):
+        raise ValidationError(owner, "rule", "MaxPool2d", "a rule for currents: max-pooling counts spikes")
+    synapses = _check_rule(owner, source, target, rule)
+    if delay is not None:
+        delay = _check_delay(owner, flows, rule, delay, synapses)
+    return Projection(
+        source=source.population if isinstance(source, View) else source,
+        source_start=source.start if isinstance(source, View) else 0,
+        source_size=source.size,
+        target=into.population,
+        target_start=into.start,
+        target_size=into.size,
+        rule=rule,
+        weight=_check_weight(owner, rule, weight, synapses, "1" if flows else into.population.model.weight_unit),
+        delay=delay,
+    )
+
+
+def _check_rule(owner: str, source: Neurons | Source, target: Neurons, rule: object) -> int | None:
+    """Check that the rule fits the two ends; returns its number of synapses, None where chance decides."""
+    if isinstance(rule, Dense):
+        (needed,) = rule.target_shape((source.size,))
+        if needed != target.size:
+            raise ValidationError(owner, "target", f"shape ({target.size},)", f"shape ({needed},)")
+        return 0
+    if isinstance(rule, Layer):
+        source_shape, target_shape = (
+            _whole_shape(owner, *end, rule) for end in (("source", source), ("target", target))
+        )
+        needed = rule.target_shape(source_shape)
+        if needed != target_shape:
+            raise ValidationError(owner, "target", f"shape {target_shape}", f"shape {needed}")
+        return 0
+    if isinstance(rule, Rule):
+        same = False
+        if not isinstance(source, Source):
+            same = view_of(source) == view_of(target)
+            if not getattr(rule, "autapses", True):
+                _refuse_partial_overlap(owner, view_of(source), view_of(target))
+        rule.check(source.size, target.size, same)
+        return rule.count(source.size, target.size, same)
+    if rule is not None:
+        raise ValidationError(owner, "rule", rule, "a rule of snn.connectivity")
+    return 0
+
+
+def _whole_shape(owner: str, role: str, end: Neurons | Source, rule: Layer) -> tuple[int, ...]:
+    if isinstance(end, View):
+        if end.size < end.population.size:
+            expected = f"a whole population: {type(rule).__name__} goes by its shape"
+            raise ValidationError(owner, role, end.name, expected)
+        return end.population.shape
+    return end.shape or ()
+
+
+def _refuse_partial_overlap(owner: str, source: View, target: View) -> None:
+    """Refuse different slices with common neurons: rules without autapses know ends that are the same, or apart."""
+    apart = source.stop <= target.start or target.stop <= source.start
+    if source.population is target.population and source != target and not apart:
+        expected = "True, the same slice as source and target, or slices that do not overlap"
+        raise ValidationError(owner, "autapses", False, expected)
+
+
+def _check_weight(owner: str, rule: Any, weight: Any, synapses: int | None, unit: str) -> Any:
+    if getattr(rule, "weights", None) is not None:
+        if weight is not None:
+            raise ValidationError(owner, "weight", weight, f"nothing: {type(rule).__name__} brings its weights")
+        if rule.unit not in (None, unit):
+            raise ValidationError(owner, "weights", f"weights in {rule.unit}", f"weights in {unit}, or plain numbers")
+    weight = checks.parameter(owner, "weight", 1.0 if weight is None else weight, unit=unit)
+    if rule is None or isinstance(rule, SumPool2d | MaxPool2d):
+        return checks.number(owner, "weight", weight)
+    _one_each(owner, "weight", weight, synapses)
+    return weight
+
+
+def _check_delay(owner: str, flows: bool, rule: Any, delay: Any, synapses: int | None) -> Any:
+    if flows:
+        raise ValidationError(owner, "delay", delay, "nothing: a current has no delay (give it a start)")
+    delay = checks.parameter(owner, "delay", delay, minimum=0.0, unit="ms")
+    if not isinstance(delay, float) and not isinstance(rule, Listed):
+        raise ValidationError(owner, "delay", delay, "one number, unless the rule is a list of synapses")
+    _one_each(owner, "delay", delay, synapses)
+    return delay
+
+
+def _one_each(owner: str, name: str, value: object, synapses: int | None) -> None:
+    """Refuse an array that does not have an element a synapse."""
+    if isinstance(value, np.ndarray) and value.shape != (synapses,):
+        unknown = "a number or distribution: chance decides how many synapses there are"
+        expected = unknown if synapses is None else f"shape ({synapses},)"
+        raise ValidationError(owner, name, f"array of shape {value.shape}", expected)
