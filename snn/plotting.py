@@ -31,18 +31,32 @@ def raster(recording: Recording, populations: tuple[str, ...], sample: int, axes
     shown = np.array([-(-len(record.recorded) // nth) for record in records], np.float64)
     heights = np.maximum(shown, _LEAST_BAND * shown.sum())
     floors = np.cumsum(heights[::-1])[::-1] - heights  # the first uppermost
-    points = axes.get_window_extent().height / axes.figure.dpi * 72
-    for record, name, floor, height, rows in zip(records, names, floors, heights, shown, strict=True):
-        mine = (record.samples == sample) & (record.rows % nth == 0)
-        at = floor + (record.rows[mine] // nth + 0.5) * (height / max(rows, 1))
-        row = points * height / heights.sum() / max(rows, 1)
-        mark = {"marker": "|", "markersize": 0.7 * min(row, 14.0)} if row > 4 else {"marker": ".", "markersize": 1.5}
-        axes.plot(record.times[mine], at, linestyle="", label=name, rasterized=True, **mark)
+    points = axes.get_window_extent().height / axes.figure.dpi * 72 / heights.sum()
+    for record, name, floor, space in zip(records, names, floors, heights / shown, strict=True):
+        rows = record.rows
+        mine = (record.samples == sample) & (rows % nth == 0)
+        tall = space * points > 4
+        axes.plot(
+            record.times[mine],
+            floor + (rows[mine] // nth + 0.5) * space,
+            linestyle="",
+            marker="|" if tall else ".",
+            markersize=0.7 * min(space * points, 14.0) if tall else 1.5,
+            label=name,
+            rasterized=True,
+        )
     for floor in floors[:-1]:
         axes.axhline(floor, color="0.8", linewidth=0.6, zorder=0)
-    axes.set(xlabel="time (ms)", xlim=_span(recording), ylim=(0, heights.sum()), yticks=floors + heights / 2)
-    axes.set_yticklabels([_label(*pair, nth) for pair in zip(names, records, strict=True)])
-    axes.tick_params(axis="y", length=0)
+    axes.set(xlabel="time (ms)", xlim=_span(recording), ylim=(0, heights.sum()))
+    labels = [_label(*pair) for pair in zip(names, records, strict=True)]
+    if len(records) == 1:
+        _number_rows(axes, records[0].recorded[::nth])
+        axes.set_ylabel(f"neuron of {labels[0]}")
+    else:
+        axes.set_yticks(floors + heights / 2, labels)
+        axes.tick_params(axis="y", length=0)
+    if nth > 1:
+        axes.set_title(f"one neuron in {nth:,} is drawn", loc="right", fontsize="small")
     return axes
 
 
@@ -53,7 +67,7 @@ def rates(recording: Recording, populations: tuple[str, ...], bin_size: float, s
     axes = axes or _new_axes()
     for name, (times, values) in zip(names, histograms, strict=True):
         edges = np.append(times - bin_size / 2, times[-1] + bin_size / 2)
-        axes.stairs(values[sample], edges, label=name, linewidth=1.2)
+        axes.stairs(values[sample], edges, baseline=None, label=name, linewidth=1.2)
     axes.set(xlabel="time (ms)", ylabel=f"rate (Hz), bins of {bin_size:g} ms", xlim=_span(recording))
     axes.set_ylim(bottom=0)
     _legend(axes, len(names))
@@ -110,10 +124,19 @@ def _span(recording: Recording) -> tuple[float, float] | None:
     return (recording.start, recording.stop) if recording.stop > recording.start else None
 
 
-def _label(name: str, record: SpikeRecord, nth: int) -> str:
-    """Return what stands beside a population's band: its name, and how many neurons of how many are drawn."""
-    size, shown = int(np.prod(record.shape)), -(-len(record.recorded) // nth)
-    return f"{name}\n({shown:,})" if shown == size else f"{name}\n({shown:,} of {size:,})"
+def _number_rows(axes: Axes, neurons: np.ndarray) -> None:
+    """Put the numbers of some neurons beside their rows, which are one high."""
+    from matplotlib.ticker import MaxNLocator
+
+    rows = np.asarray(MaxNLocator(6, integer=True).tick_values(0, len(neurons) - 1)).astype(int)
+    rows = rows[(rows >= 0) & (rows < len(neurons))]
+    axes.set_yticks(rows + 0.5, neurons[rows])
+
+
+def _label(name: str, record: SpikeRecord) -> str:
+    """Return what stands beside a population's band: its name and size, and how many neurons were recorded."""
+    size, recorded = int(np.prod(record.shape)), len(record.recorded)
+    return f"{name} ({size:,})" if recorded == size else f"{name} ({recorded:,} of {size:,})"
 
 
 def _legend(axes: Axes, entries: int) -> None:

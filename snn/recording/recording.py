@@ -101,7 +101,7 @@ class Recording:
         """Draw a dot for every spike of a sample, the first population uppermost.
 
         At most about 4,000 neurons and 100,000 spikes are drawn: where there are more, every n-th neuron of each
-        population, and the labels say how many. A population has at least a twentieth of the height.
+        population, and the title says so. A population has at least a twentieth of the height.
 
         Parameters
         ----------
