@@ -62,9 +62,10 @@ class Recording:
         return self.events
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the spikes as a SONATA spike report (HDF5), readable by libsonata.
+        """Write the recording to an HDF5 file: a SONATA spike report, readable by libsonata, with the rest beside it.
 
-        Each sample of several is a population of its own, ``name_sample``. The file appears whole or not at all.
+        Each sample of several is a population of its own there, ``name_sample``. The file appears whole or not at
+        all; all data carry checksums. `load` reads it back.
 
         Raises
         ------
@@ -72,6 +73,19 @@ class Recording:
             If the file cannot be written.
         """
         sonata.write(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Recording:
+        """Read what `save` has written.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        FileFormatError
+            If it is something else, or damaged.
+        """
+        return cls(**sonata.read(path))
 
     def to_pandas(self) -> DataFrame:
         """Return a row a spike, with the columns sample, population (a category), neuron and time_ms.

@@ -73,6 +73,57 @@ def test_samples_are_saved_as_populations_of_their_own(tmp_path):
         assert sorted(file["spikes"]) == ["a_0", "a_1"]
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_is_saved_comes_back_whole(tmp_path, batch):
+    net = snn.Network(seed=1)
+    image = net.population("image", (4, 3, 1), snn.IF())
+    other = net.population("other", 2, snn.IF(i_e=0.3))
+    net.connect(net.poisson("trains", 900.0, (4, 3, 1)), image, snn.OneToOne(), weight=0.7)
+    net.connect(image, other, snn.AllToAll())
+    net.record(image[2:5], "v", every=0.2)
+    net.record(other, "refractory", every=0.3)
+    net.record_spikes(image[3:9], net.sources["trains"])
+    simulation = snn.Simulation(net, dt=0.1, batch=batch)
+    simulation.run(0.7)
+    recording = simulation.run(30.0)
+    recording.save(tmp_path / "recording.h5")
+    back = snn.Recording.load(tmp_path / "recording.h5")
+    assert (back.dt, back.start, back.stop, back.batch) == (0.1, recording.start, recording.stop, batch)
+    assert back.synaptic_events().tolist() == recording.synaptic_events().tolist()
+    assert list(back.spikes) == list(recording.spikes)
+    for name, record in recording.spikes.items():
+        for field, value in vars(record).items():
+            again = getattr(back.spikes[name], field)
+            np.testing.assert_array_equal(again, value)
+            assert getattr(again, "dtype", None) == getattr(value, "dtype", None)
+        np.testing.assert_array_equal(back.fan_out[name], recording.fan_out[name])
+    assert len(back.spikes["image"]) > 0
+    for trace, again in zip(recording.traces, back.traces, strict=True):
+        for field, value in vars(trace).items():
+            np.testing.assert_array_equal(getattr(again, field), value)
+
+
+def test_a_file_that_is_not_a_recording_or_damaged_is_refused(recording, tmp_path):
+    path = tmp_path / "spikes.h5"
+    with pytest.raises(FileNotFoundError):
+        snn.Recording.load(path)
+    path.write_text("something else")
+    with pytest.raises(snn.FileFormatError, match=r"spikes\.h5 is not a recording"):
+        snn.Recording.load(path)
+    recording.save(path)
+    with h5py.File(path) as file:
+        place = file["recording/traces/0/values"].id.get_chunk_info(0).byte_offset
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(snn.FileFormatError, match="damaged"):
+        snn.Recording.load(path)
+    with h5py.File(path, "w") as file:
+        file.create_group("spikes")
+    with pytest.raises(snn.FileFormatError, match="recording"):
+        snn.Recording.load(path)
+
+
 def test_a_run_tells_its_progress():
     net = snn.Network()
     net.population("a", 1, snn.IF(i_e=1.0))
