@@ -7,7 +7,7 @@
     ├── FileFormatError       a file that is not what it should be
     ├── ResourceError         not enough memory or disk for what was asked      (also a MemoryError)
     ├── NumericalError        a state that is not finite: which neuron, when
-    └── BackendUnavailable    an engine or device this machine does not have
+    └── BackendUnavailable    an engine, device or optional package that is not here
 """
 
 from __future__ import annotations
@@ -53,4 +53,4 @@ class NumericalError(SnnError):
 
 
 class BackendUnavailable(SnnError):
-    """The engine or device asked for does not exist here."""
+    """The engine, device or optional package asked for does not exist here."""

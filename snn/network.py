@@ -54,6 +54,7 @@ class Network:
         self.sources: dict[str, Source] = {}
         self.projections: list[Projection] = []
         self.probes: list[Probe] = []
+        self.spikes_kept: dict[str, list[range]] | None = None  # None: all
 
     def population(
         self,
@@ -181,7 +182,7 @@ class Network:
         return made
 
     def record(self, neurons: Neurons, variable: str, *, every: float) -> None:
-        """Record a state variable, such as "v", every so many ms; spikes are recorded anyway."""
+        """Record a state variable, such as "v", every so many ms; for spikes see `record_spikes`."""
         if not self._knows(neurons, (Population,)):
             raise ValidationError("record", "neurons", neurons, "a population of this network, or a slice of one")
         view = view_of(neurons)
@@ -195,6 +196,41 @@ class Network:
         """Return whether this is a part of this network, of one of these kinds, or a slice of one."""
         whole = thing.population if isinstance(thing, View) else thing
         return isinstance(whole, kinds) and (self.populations | self.sources).get(whole.name) is whole  # pyright: ignore
+
+    def record_spikes(self, *neurons: Population | Source | View) -> None:
+        """Record the spikes of these neurons and of no others; several calls add up.
+
+        Without any call all spikes are recorded. ``net.record_spikes(exc[:100], inh)`` keeps a long run of a large
+        network from filling the memory; ``net.record_spikes()`` records none. What is computed does not change.
+
+        Parameters
+        ----------
+        *neurons : Population, Source or View
+            Populations, slices of populations, and stimuli that are populations of trains.
+
+        Raises
+        ------
+        ValidationError
+            If one is not of this network or has no spikes; nothing is changed then.
+        """
+        chosen = []
+        for part in neurons:
+            node = part.population if isinstance(part, View) else part
+            name = getattr(node, "name", "")
+            silent = isinstance(node, Source) and (node.shape is None or isinstance(node.stimulus, Current))
+            if (self.populations | self.sources).get(name) is not node or silent:
+                expected = "populations, their slices, or stimuli that are populations of trains, of this network"
+                raise ValidationError("record_spikes", "neurons", name or part, expected)
+            chosen.append((name, range(part.start, part.stop) if isinstance(part, View) else range(part.size)))
+        self.spikes_kept = self.spikes_kept or {}
+        for name, numbers in chosen:
+            self.spikes_kept.setdefault(name, []).append(numbers)
+
+    def recorded_neurons(self, name: str) -> np.ndarray:
+        """Return the numbers of the neurons of a population or stimulus whose spikes are recorded, ascending."""
+        if self.spikes_kept is None:
+            return np.arange((self.populations | self.sources)[name].size)
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *self.spikes_kept.get(name, [])]).astype(np.int64))
 
     def _claim(self, name: str) -> str:
         if not isinstance(name, str) or not name:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from snn import checks
 from snn.engines.grid_cpu import GridCpu
 from snn.errors import BackendUnavailable, ValidationError
+from snn.interrupts import held
 from snn.network import Network
 from snn.population import Neurons, Population, View, view_of
 from snn.program import draw, lower, lower_model, pack, stimulus_input
@@ -92,6 +93,8 @@ class Simulation:
         self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._values: dict[str, dict[str, Any]] = {}
         self._parts: list[Recording] = []
+        self._gathered = 0  # steps whose record is in the parts
+        self._recorded = {name: network.recorded_neurons(name) for name in self.program.names}
 
     @property
     def time(self) -> float:
@@ -101,10 +104,14 @@ class Simulation:
     @property
     def recording(self) -> Recording:
         """Everything recorded since the start or the last `reset`; also what an interrupted run had reached."""
+        self._gather()
         return join(self._parts) if self._parts else self._record(0, 0)
 
     def run(self, duration: float, report: Report = None) -> Recording:
         """Go on for `duration` ms.
+
+        Whatever ends a run early, `recording` has what was recorded up to `time`. An interrupt (Ctrl-C) takes effect
+        at the end of the stretch that is being computed; another `run` goes on from there as if nothing had been.
 
         Parameters
         ----------
@@ -123,17 +130,20 @@ class Simulation:
         ValidationError
             If the duration is negative or not a multiple of dt.
         NumericalError
-            If a neuron's state is not finite any more; what was recorded before is in `recording`.
+            If a neuron's state is not finite any more.
         """
         duration = checks.number("run", "duration", duration, minimum=0.0, unit="ms")
         steps, first = int(checks.steps("run", "duration", duration, self.dt)), self._engine.step
+        self._gather()
         begun = len(self._parts)
         advance, finish = _progress(report, duration)
         try:
             while self._engine.step < first + steps:
-                before = self._engine.step
-                done = self._engine.advance(first + steps - before)
-                self._parts.append(self._record(before, done))
+                with held():
+                    try:
+                        self._engine.advance(first + steps - self._engine.step)
+                    finally:
+                        self._gather()
                 advance((self._engine.step - first) * self.dt)
         finally:
             finish()
@@ -173,26 +183,38 @@ class Simulation:
     def reset(self, first_sample: int = 0) -> None:
         """Go back to time 0, the initial state and an empty recording; what `set` has changed stays."""
         self._engine.reset(checks.integer("reset", "first_sample", first_sample, minimum=0))
-        self._parts = []
+        self._parts, self._gathered = [], 0
+
+    def _gather(self) -> None:
+        """Take over what the engine has recorded in its last span, unless that is done."""
+        if self._engine.step > self._gathered:
+            self._parts.append(self._record(self._gathered, self._engine.step - self._gathered))
+            self._gathered = self._engine.step
 
     def _record(self, first: int, steps: int) -> Recording:
         start, stop = first * self.dt, (first + steps) * self.dt
-        shapes = {name: self._known[name].shape or () for name in self.program.names}
         empty = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32)
-        spikes = {
-            name: SpikeRecord(*(self._engine.spikes(name) if steps else empty), shape, self.batch, self.dt, start, stop)
-            for name, shape in shapes.items()
-        }
+        spikes, events = {}, np.zeros(self.batch, np.int64)
+        for name in self.program.names:
+            samples, at, neurons = self._engine.spikes(name) if steps else empty
+            reached = self.program.fan_out[name][neurons]
+            events += np.bincount(samples, reached, self.batch).astype(np.int64)  # of all, before any are dropped
+            size, recorded = len(self.program.fan_out[name]), self._recorded[name]
+            if len(recorded) < size:
+                kept = np.isin(np.arange(size), recorded)[neurons]
+                samples, at, neurons = samples[kept], at[kept], neurons[kept]
+            shape = self._known[name].shape or ()
+            spikes[name] = SpikeRecord(samples, at, neurons, shape, self.batch, self.dt, start, stop, recorded)
         if steps:
             traced = self._engine.traces()
         else:
             widths = [probe.view.stop - probe.view.start for probe in self._probes]
             traced = [(np.zeros(0, np.int64), np.zeros((self.batch, 0, width))) for width in widths]
         traces = tuple(
-            Trace(probe.view.population.name, probe.variable, probe.view.start, at * self.dt, values)
+            Trace(probe.view.population.name, probe.variable, probe.view.start, probe.every, at * self.dt, values)
             for probe, (at, values) in zip(self._probes, traced, strict=True)
         )
-        return Recording(spikes, traces, self.program.fan_out, self.dt, start, stop, self.batch)
+        return Recording(spikes, traces, events, self.program.fan_out, self.dt, start, stop, self.batch)
 
     def _own(self, target: object, kind: type, owner: str) -> None:
         whole = target.population if isinstance(target, View) else target

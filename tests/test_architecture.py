@@ -14,8 +14,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
-    *("errors", "units", "jit", "arithmetic", "random", "checks", "neurons", "connectivity", "stimuli"),
-    *("population", "projection", "network", "program", "engines", "plotting", "recording", "simulation"),
+    *("errors", "memory", "units", "jit", "arithmetic", "random", "checks", "neurons", "connectivity", "stimuli"),
+    *("population", "projection", "network", "program", "engines", "interrupts", "extras", "statistics", "plotting"),
+    *("recording", "simulation"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 
@@ -41,7 +42,7 @@ def name_of(path):
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_packages_keep_to_their_floor(path):
     forbidden = {
-        "snn": {"torch", "snntorch", "ann", "bridge", "brian2", "matplotlib", "tqdm", "pandas", "neo"},
+        "snn": {"torch", "snntorch", "ann", "bridge", "brian2", "matplotlib", "tqdm", "pandas", "neo", "elephant"},
         "ann": {"snn", "bridge", "brian2"},
         "bridge": {"matplotlib", "torch", "snntorch"}
         if path.name not in ("figures.py", "trace.py", "operations.py")
@@ -103,7 +104,10 @@ def test_public_things_have_docstrings(package):
 
 @pytest.mark.parametrize(
     ("package", "absent"),
-    [("snn", ("torch", "brian2", "matplotlib", "tqdm", "pandas", "neo")), ("bridge", ("torch", "matplotlib", "ann"))],
+    [
+        ("snn", ("torch", "brian2", "matplotlib", "tqdm", "pandas", "neo", "elephant")),
+        ("bridge", ("torch", "matplotlib", "ann")),
+    ],
 )
 def test_imports_are_light(package, absent):
     code = f"import sys, {package}; print([m for m in {absent!r} if m in sys.modules])"

@@ -1,13 +1,12 @@
-"""Recordings: what can be read off them, files and pictures."""
+"""Recordings: what can be read off them, what is kept, and files."""
+
+import signal
 
 import h5py
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 import snn
-
-mpl.use("Agg")
 
 
 @pytest.fixture
@@ -74,14 +73,55 @@ def test_samples_are_saved_as_populations_of_their_own(tmp_path):
         assert sorted(file["spikes"]) == ["a_0", "a_1"]
 
 
-def test_pictures_have_labels_with_units(recording):
-    axes = recording.plot_raster("a", "b")
-    assert axes.get_xlabel() == "time (ms)"
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a\n(3)", "b\n(1)"]
-    assert axes.lines[0].get_xdata().tolist() == recording.spikes["a"].times.tolist()
-    assert recording.plot_trace("a").get_ylabel() == "v (mV)"
-    with pytest.raises(snn.ValidationError, match="one of a, b"):
-        recording.plot_raster("c")
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_is_saved_comes_back_whole(tmp_path, batch):
+    net = snn.Network(seed=1)
+    image = net.population("image", (4, 3, 1), snn.IF())
+    other = net.population("other", 2, snn.IF(i_e=0.3))
+    net.connect(net.poisson("trains", 900.0, (4, 3, 1)), image, snn.OneToOne(), weight=0.7)
+    net.connect(image, other, snn.AllToAll())
+    net.record(image[2:5], "v", every=0.2)
+    net.record(other, "refractory", every=0.3)
+    net.record_spikes(image[3:9], net.sources["trains"])
+    simulation = snn.Simulation(net, dt=0.1, batch=batch)
+    simulation.run(0.7)
+    recording = simulation.run(30.0)
+    recording.save(tmp_path / "recording.h5")
+    back = snn.Recording.load(tmp_path / "recording.h5")
+    assert (back.dt, back.start, back.stop, back.batch) == (0.1, recording.start, recording.stop, batch)
+    assert back.synaptic_events().tolist() == recording.synaptic_events().tolist()
+    assert list(back.spikes) == list(recording.spikes)
+    for name, record in recording.spikes.items():
+        for field, value in vars(record).items():
+            again = getattr(back.spikes[name], field)
+            np.testing.assert_array_equal(again, value)
+            assert getattr(again, "dtype", None) == getattr(value, "dtype", None)
+        np.testing.assert_array_equal(back.fan_out[name], recording.fan_out[name])
+    assert len(back.spikes["image"]) > 0
+    for trace, again in zip(recording.traces, back.traces, strict=True):
+        for field, value in vars(trace).items():
+            np.testing.assert_array_equal(getattr(again, field), value)
+
+
+def test_a_file_that_is_not_a_recording_or_damaged_is_refused(recording, tmp_path):
+    path = tmp_path / "spikes.h5"
+    with pytest.raises(FileNotFoundError):
+        snn.Recording.load(path)
+    path.write_text("something else")
+    with pytest.raises(snn.FileFormatError, match=r"spikes\.h5 is not a recording"):
+        snn.Recording.load(path)
+    recording.save(path)
+    with h5py.File(path) as file:
+        place = file["recording/traces/0/values"].id.get_chunk_info(0).byte_offset
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(snn.FileFormatError, match="damaged"):
+        snn.Recording.load(path)
+    with h5py.File(path, "w") as file:
+        file.create_group("spikes")
+    with pytest.raises(snn.FileFormatError, match="recording"):
+        snn.Recording.load(path)
 
 
 def test_a_run_tells_its_progress():
@@ -114,6 +154,107 @@ def test_an_interrupted_run_keeps_what_it_had():
     assert len(simulation.recording.spikes["a"]) == simulation.time
     simulation.run(10_000.0 - simulation.time)
     assert len(simulation.recording.spikes["a"]) == 10_000
+
+
+def test_an_interrupt_waits_until_what_is_computed_is_recorded():
+    def simulate():
+        net = snn.Network(seed=1)
+        cells = net.population("a", 20, snn.IF())
+        net.connect(net.poisson("noise", 100.0), cells, weight=0.3)
+        return snn.Simulation(net, dt=1.0)
+
+    simulation, advance = simulate(), snn.simulation.GridCpu.advance
+    engine = simulation._engine
+
+    def interrupted(steps):
+        signal.raise_signal(signal.SIGINT)  # as if Ctrl-C had come in the middle
+        return advance(engine, min(steps, 30))
+
+    engine.advance = interrupted
+    for number in range(1, 4):
+        with pytest.raises(KeyboardInterrupt):
+            simulation.run(100.0 - simulation.time)
+        assert simulation.time == 30.0 * number
+    del engine.advance
+    simulation.run(10.0)
+    whole, parts = simulate().run(100.0).spikes["a"], simulation.recording.spikes["a"]
+    np.testing.assert_array_equal(parts.steps, whole.steps)
+    np.testing.assert_array_equal(parts.neurons, whole.neurons)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_error_keeps_the_stretch_in_which_it_came():
+    net = snn.Network()
+    net.population("a", 1, snn.IF(i_e=1.0))
+    net.population("falling", 1, snn.IF(i_e=-1e308))
+    simulation = snn.Simulation(net, dt=1.0)
+    with pytest.raises(snn.NumericalError):
+        simulation.run(10.0)
+    assert len(simulation.recording.spikes["a"]) == simulation.time == 10.0
+
+
+def test_a_record_that_failed_is_made_up_for(monkeypatch):
+    net = snn.Network()
+    net.population("a", 1, snn.IF(i_e=1.0))
+    simulation = snn.Simulation(net, dt=1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(simulation._engine, "spikes", lambda name: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            simulation.run(5.0)
+    assert simulation.run(5.0).spikes["a"].steps.tolist() == [6, 7, 8, 9, 10]
+    assert simulation.recording.spikes["a"].steps.tolist() == list(range(1, 11))
+
+
+@pytest.fixture
+def trio():
+    """Three neurons that fire every 2, 4 and 8 ms into one that never does, and a stimulus."""
+    net = snn.Network()
+    a = net.population("a", 3, snn.IF(i_e=[0.5, 0.25, 0.125]))
+    b = net.population("b", 1, snn.IF(), active=(0.0, 0.0))
+    net.connect(a, b, snn.Dense([[1.0, 1.0, 1.0]]))
+    net.connect(net.spike_trains("given", [[1.0, 2.0], [3.0]]), b, snn.AllToAll())
+    return net
+
+
+def test_all_spikes_are_recorded_unless_some_are_chosen(trio):
+    recording = snn.Simulation(trio, dt=1.0).run(8.0)
+    assert {name: len(record) for name, record in recording.spikes.items()} == {"a": 7, "b": 0, "given": 3}
+    assert recording.spikes["a"].recorded.tolist() == [0, 1, 2]
+
+
+def test_only_the_spikes_of_chosen_neurons_are_kept(trio):
+    a = trio.populations["a"]
+    trio.record_spikes(a[2:], a[:1])
+    simulation = snn.Simulation(trio, dt=1.0, batch=2)
+    simulation.run(4.0)
+    simulation.run(4.0)
+    recording = simulation.recording
+    record = recording.spikes["a"]
+    assert record.recorded.tolist() == [0, 2]
+    assert record.neurons.tolist() == [0, 0, 0, 0, 2] * 2
+    assert record.counts().tolist() == [[4, 1]] * 2
+    assert record.rates_by_neuron().tolist() == [[500.0, 125.0]] * 2
+    assert record.rate() == pytest.approx(312.5)
+    assert len(recording.spikes["given"]) == len(recording.spikes["given"].recorded) == 0
+    assert np.isnan(recording.spikes["given"].rate())
+    assert recording.synaptic_events().tolist() == [7 + 3] * 2  # those of neuron 1 and of the stimulus, too
+
+
+def test_choices_of_spikes_add_up_and_can_be_empty(trio):
+    trio.record_spikes()
+    assert [len(r) for r in snn.Simulation(trio, dt=1.0).run(8.0).spikes.values()] == [0, 0, 0]
+    trio.record_spikes(trio.sources["given"])
+    trio.record_spikes(trio.populations["a"][:2])
+    trio.record_spikes(trio.populations["a"][1:2])
+    assert [len(r) for r in snn.Simulation(trio, dt=1.0).run(8.0).spikes.values()] == [6, 0, 3]
+
+
+def test_a_choice_of_spikes_that_there_are_not_is_refused(trio):
+    a = trio.populations["a"]
+    for bad in ("a", snn.Network().population("a", 3, snn.IF()), trio.poisson("p", 1.0), trio.current("c", [1.0])):
+        with pytest.raises(snn.ValidationError, match="record_spikes: neurons = "):
+            trio.record_spikes(a, bad)
+    assert trio.spikes_kept is None
 
 
 def test_nothing_recorded_is_an_empty_recording():
