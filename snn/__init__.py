@@ -4,6 +4,7 @@ Describe a network (`Network`), run it (`Simulation`), look at what it did (`Rec
 mV, currents in pA, capacitances in pF, rates in Hz.
 """
 
+from snn import networks as networks
 from snn.connectivity import (
     AllToAll,
     Conv2d,

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
     *("errors", "jit", "arithmetic", "random", "checks", "neurons", "connectivity", "stimuli", "network", "program"),
-    *("engines", "plotting", "recording", "simulation"),
+    *("engines", "plotting", "recording", "simulation", "networks"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 
