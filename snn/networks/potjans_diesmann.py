@@ -83,7 +83,8 @@ def potjans_diesmann(scale: float = 1.0, *, drive: str = "poisson", seed: int = 
     scale : float
         Of the numbers of neurons and of synapses a neuron.
     drive : {"poisson", "dc"}
-        Input from outside: spikes of K_ext trains of 8 Hz, or their mean as a constant current.
+        Input from outside: spikes of K_ext trains of 8 Hz, or their mean as a constant current. Without the noise of
+        the spikes a small network falls silent.
     seed : int
         The network's.
 
