@@ -17,7 +17,10 @@ from bridge.errors import OutputError, ScriptError, ValidationError
 from snn import checks
 
 _NAMES = ("network", "build")
-_PIECES = 100  # parts that a run is cut into, after each of which it can be interrupted
+_PIECES, _LONGEST = (
+    100,
+    100.0,
+)  # a run is cut into so many parts or more, none longer than so many ms, to be interrupted
 
 
 def load(path: Path) -> snn.Network:
@@ -94,7 +97,8 @@ def run(
     dt = checks.number("simulate", "dt", dt, minimum=0.0, exclusive=True)
     duration = checks.number("simulate", "duration", duration, minimum=0.0)
     steps = int(checks.steps("simulate", "duration", duration, dt, minimum=1))
-    simulation, piece = snn.Simulation(network, dt=dt, threads=threads, seed=seed), -(-steps // _PIECES)
+    piece = min(-(-steps // _PIECES), max(1, round(_LONGEST / dt)))
+    simulation = snn.Simulation(network, dt=dt, threads=threads, seed=seed)
     try:
         with _progress(duration, bar) as show, _interrupts() as interrupted:
             for first in range(0, steps, piece):
