@@ -20,6 +20,7 @@ DT = 0.1  # ms, in all of them
 # The names of the networks on the command line; Brunel's with the reset that other simulators' versions of it have.
 NETWORKS: dict[str, Callable[..., snn.Network]] = {
     "brunel": lambda scale, seed: snn.networks.brunel(scale, v_reset=0.0, seed=seed),
+    "coba": lambda scale, seed: snn.networks.coba(scale, seed=seed),
     "cuba": lambda scale, seed: snn.networks.cuba(scale, seed=seed),
     "pd14": lambda scale, seed, drive: snn.networks.potjans_diesmann(scale, drive=drive, seed=seed),
     "sparse": lambda scale, seed: snn.networks.sparse(scale, seed=seed),

@@ -49,6 +49,13 @@ def test_brunel_states(tmp_path):
     assert (tmp_path / "states.png").stat().st_size > 10_000
 
 
+def test_vogels_abbott(tmp_path):
+    rates = load("vogels_abbott").main(str(tmp_path / "activity.png"), scale=0.5, duration=200.0)
+    assert 2.0 < rates["currents"] < 10.0
+    assert 8.0 < rates["conductances"] < 25.0
+    assert (tmp_path / "activity.png").stat().st_size > 10_000
+
+
 def test_microcircuit(tmp_path):
     rates = load("microcircuit").main(str(tmp_path / "layers.png"), scale=0.05, duration=200.0)
     assert rates.shape == (8,)

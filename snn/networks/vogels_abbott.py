@@ -7,11 +7,14 @@ spiking neurons: a review of tools and strategies", J. Comput. Neurosci. 23, 349
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from snn import checks
 from snn.connectivity import FixedInDegree
 from snn.network import Network
-from snn.neurons import LIF, Model
-from snn.random import Distribution, Uniform
+from snn.neurons import LIF, ConductanceLIF, Model
+from snn.random import Distribution, Normal, Uniform
 
 
 def cuba(scale: float = 1.0, *, seed: int = 0) -> Network:
@@ -53,11 +56,57 @@ def cuba(scale: float = 1.0, *, seed: int = 0) -> Network:
     return _network("cuba", scale, neuron, {"v": Uniform(-60.0, -50.0)}, 1.62 * per_mv, -9.0 * per_mv, seed)
 
 
+def coba(
+    scale: float = 1.0, *, integrator: Literal["exponential_euler", "gauss"] = "exponential_euler", seed: int = 0
+) -> Network:
+    r"""Return the network of conductance-based synapses: 4,000 neurons, four fifths excitatory, 320,000 synapses.
+
+    .. math::
+
+        c_m \frac{dv}{dt} = g_l (v_{rest} - v) + g_{ex} (e_{ex} - v) + g_{in} (e_{in} - v) + i_e
+
+    with c_m = 200 pF, g_l = 10 nS, v_rest = v_reset = -60 mV, a threshold of -50 mV, e_ex = 0 mV, e_in = -80 mV,
+    t_ref = 5 ms, i_e = 200 pA, tau_syn of 5 ms (excitatory) and 10 ms (inhibitory). Every neuron has 64 excitatory
+    synapses of 4 nS and 16 inhibitory ones of 51 nS, delays of 0.1 ms; v and the conductances start near where they
+    will stay.
+
+    Parameters
+    ----------
+    scale : float
+        Of the number of neurons; the in-degrees stay.
+    integrator : {"exponential_euler", "gauss"}
+        See `snn.ConductanceLIF`; the first is what simulators are compared with.
+    seed : int
+        The network's.
+
+    Raises
+    ------
+    ValidationError
+        If a parameter is out of its range.
+    """
+    neuron = ConductanceLIF(
+        c_m=200.0,
+        g_l=10.0,
+        v_rest=-60.0,
+        v_threshold=-50.0,
+        v_reset=-60.0,
+        e_ex=0.0,
+        e_in=-80.0,
+        tau_syn=5.0,
+        tau_syn_inh=10.0,
+        t_ref=5.0,
+        i_e=200.0,
+        integrator=integrator,
+    )
+    start = {"v": Normal(-60.0, 5.0), "g_ex": Normal(40.0, 15.0), "g_in": Normal(200.0, 120.0)}
+    return _network("coba", scale, neuron, start, 4.0, -51.0, seed)
+
+
 def _network(
     name: str,
     scale: float,
     neuron: Model,
-    start: dict[str, Distribution],
+    start: Mapping[str, Distribution],
     excitatory: float,
     inhibitory: float,
     seed: int,

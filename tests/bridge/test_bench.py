@@ -97,7 +97,7 @@ def test_the_microcircuit_has_two_kinds_of_input():
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["brunnel"], 2, "'brunnel' is not one of brunel, cuba"),
+        (["brunnel"], 2, "'brunnel' is not one of brunel, coba, cuba"),
         (["cuba", "--drive", "dc"], 2, "cuba has no choice of input"),
         (["pd14", "--drive", "ac"], 2, "drive = 'ac'"),
         (["cuba", "--scale", "0"], 2, "scale = 0.0"),

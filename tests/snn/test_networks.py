@@ -13,6 +13,8 @@ from snn.networks.potjans_diesmann import POPULATIONS, RATES, SIZES, synapse_num
 SMALL = {
     "brunel": (lambda **seed: networks.brunel(0.1, epsilon=0.5, **seed), 1_000),
     "cuba": (lambda **seed: networks.cuba(0.25, **seed), 300),
+    "coba": (lambda **seed: networks.coba(0.25, **seed), 300),
+    "coba, gauss": (lambda **seed: networks.coba(0.25, integrator="gauss", **seed), 300),
     "potjans_diesmann": (lambda **seed: networks.potjans_diesmann(0.05, **seed), 100),
     "potjans_diesmann, dc": (lambda **seed: networks.potjans_diesmann(0.1, drive="dc", **seed), 100),
     "sparse": (lambda **seed: networks.sparse(0.05, **seed), 20),
@@ -64,11 +66,27 @@ def test_cuba_has_the_numbers_of_the_comparison_of_simulators():
     assert rules(networks.cuba(2.0))["exc", "inh"][0] == 64
 
 
-def test_cuba_stays_active_by_itself():
-    simulation = snn.Simulation(networks.cuba(seed=1))
-    simulation.run(200.0)
-    rate = simulation.run(200.0).spikes["exc"].rate()
-    assert 3.0 < rate < 10.0  # NEST: 5.4 Hz
+def test_coba_has_the_numbers_of_the_comparison_of_simulators():
+    net = networks.coba()
+    assert sizes(net) == {"exc": 3_200, "inh": 800}
+    for target in ("exc", "inh"):
+        assert rules(net)["exc", target] == (64, 4.0, 0.1)
+        assert rules(net)["inh", target] == (16, -51.0, 0.1)
+    neuron = net.populations["exc"].model
+    assert (neuron.c_m, neuron.g_l, neuron.i_e, neuron.t_ref) == (200.0, 10.0, 200.0, 5.0)
+    assert (neuron.v_rest, neuron.v_threshold, neuron.v_reset) == (-60.0, -50.0, -60.0)
+    assert (neuron.e_ex, neuron.e_in, neuron.tau_syn, neuron.tau_syn_inh) == (0.0, -80.0, 5.0, 10.0)
+    assert neuron.integrator == "exponential_euler"
+    start = {name: (value.mean, value.std) for name, value in net.populations["inh"].initial.items()}
+    assert start == {"v": (-60.0, 5.0), "g_ex": (40.0, 15.0), "g_in": (200.0, 120.0)}
+    assert not net.sources
+
+
+@pytest.mark.parametrize(("make", "nest"), [(networks.cuba, 5.4), (networks.coba, 13.4)])
+def test_networks_without_input_stay_active_at_nest_s_rate(make, nest):
+    simulation = snn.Simulation(make(seed=1))
+    simulation.run(100.0)
+    assert simulation.run(300.0).spikes["exc"].rate() == pytest.approx(nest, rel=0.25)
 
 
 def test_potjans_diesmann_has_the_paper_s_numbers():
@@ -199,6 +217,7 @@ def test_spikes_do_not_depend_on_threads_or_on_how_a_run_is_cut(name):
         (lambda: networks.brunel(eta=-2), "eta = -2"),
         (lambda: networks.brunel(seed=-1), "seed = -1"),
         (lambda: networks.cuba(-1.0), "cuba: scale = -1.0"),
+        (lambda: networks.coba(integrator="euler"), "integrator = 'euler'"),
         (lambda: networks.potjans_diesmann(0.0), "potjans_diesmann: scale"),
         (
             lambda: networks.potjans_diesmann(0.1, drive="ac"),
