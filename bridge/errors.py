@@ -40,6 +40,10 @@ class OutputError(BridgeError):
     """A file or folder could not be written; what was there before is as it was."""
 
 
+class ScriptError(BridgeError):
+    """A user's program raised an error; the message says where, and which."""
+
+
 def positive_integer(name: str, value: object) -> int:
     """Return an argument that must be an integer of at least 1, or refuse it by name."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

@@ -4,6 +4,7 @@ Describe a network (`Network`), run it (`Simulation`), look at what it did (`Rec
 mV, currents in pA, capacitances in pF, conductances in nS, rates in Hz; Brian2 quantities are accepted, too.
 """
 
+from snn import networks as networks
 from snn.connectivity import (
     AllToAll,
     Conv2d,
@@ -27,7 +28,7 @@ from snn.errors import (
     ValidationError,
 )
 from snn.network import Network
-from snn.neurons import IF, LIF, DiscreteLIF
+from snn.neurons import IF, LIF, QIF, AdEx, ConductanceLIF, DiscreteLIF, HodgkinHuxley, Izhikevich
 from snn.program import Program, lower
 from snn.random import Normal, Uniform
 from snn.recording import Recording
@@ -36,8 +37,11 @@ from snn.simulation import Simulation
 __all__ = [
     "IF",
     "LIF",
+    "QIF",
+    "AdEx",
     "AllToAll",
     "BackendUnavailable",
+    "ConductanceLIF",
     "Conv2d",
     "Dense",
     "DiscreteLIF",
@@ -46,6 +50,8 @@ __all__ = [
     "FixedInDegree",
     "FixedOutDegree",
     "FixedTotalNumber",
+    "HodgkinHuxley",
+    "Izhikevich",
     "MaxPool2d",
     "Network",
     "Normal",

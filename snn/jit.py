@@ -7,6 +7,7 @@ mathematics of a neuron never sees an index.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,26 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     # An index of another version is not even unpickled, so classes it names may have gone.
     cache._cache_file._version = f"{cache._cache_file._version} {_STAMP}"
     return dispatcher
+
+
+def shared(function: Callable, **options: Any) -> Callable:
+    """Let compiled code call a plain function; called from plain Python it stays one.
+
+    Tests compare the two forms bit by bit, which `compiled` does not allow: it leaves only the compiled one.
+    """
+    options = {"error_model": "numpy", **options}
+
+    @overload(function, jit_options=options)  # pyright: ignore[reportArgumentType]
+    @functools.wraps(function)  # Numba wants the very signature
+    def implementation(*arguments):
+        return function
+
+    return function
+
+
+def inlined(function: Callable) -> Callable:
+    """As `shared`, for small functions: compiled code takes them in at every call, so that loops vectorise."""
+    return shared(function, forceinline=True)
 
 
 def cache_folders() -> list[Path]:

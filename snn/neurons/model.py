@@ -22,10 +22,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba.extending import overload
 
 from snn import checks, units
 from snn.jit import compiled
+from snn.random import Distribution
 
 _STEPS: dict[type, Callable] = {}
 
@@ -69,6 +71,7 @@ class Lowered(NamedTuple):
     arrivals: type
 
 
+Parameter = float | np.ndarray | Distribution
 Values = dict[str, Any]  # numbers, or arrays with an element a neuron
 _WEIGHT_UNITS = {"delta": "mV", "exponential": "pA", "alpha": "pA"}  # by kind of synapse
 

@@ -1,8 +1,7 @@
-"""The command line: ``allornone compare`` and ``allornone info``."""
+"""``allornone compare``."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.cli.telling import cores, errors_told
+
 if TYPE_CHECKING:
     import ann
     from bridge.compare import Subject
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
-    help="All-or-none spiking neurons, artificial networks beside them, and the bridge between the two.",
-)
-
-_COMPARE_EXAMPLES = """
+EXAMPLES = """
 [bold]Examples[/bold]
 
   allornone compare
@@ -37,7 +30,6 @@ _COMPARE_EXAMPLES = """
 """
 
 
-@app.command(epilog=_COMPARE_EXAMPLES)
 def compare(
     data: Annotated[str, typer.Option(help="Data set: digits (bundled with scikit-learn) or mnist.")] = "digits",
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the data set's files, for mnist.")] = None,
@@ -62,8 +54,8 @@ def compare(
     Writes report.html, comparison.json and comparison.h5 to the output folder. Weights trained by an earlier run with
     the same settings are loaded from there instead of trained again.
     """
-    with _errors_told(debug):
-        _compare(data, data_dir, model, steps, samples, epochs, seed, threads or _cores(), out, as_json)
+    with errors_told(debug):
+        _compare(data, data_dir, model, steps, samples, epochs, seed, threads or cores(), out, as_json)
 
 
 def _compare(
@@ -143,30 +135,6 @@ def _train_or_load(
     return Subject(module, name, training)
 
 
-@app.command()
-def info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Show versions, threads, devices, Numba's cache, and where snn, ann and bridge come from.
-
-    PyPI has unrelated packages named snn and ann that install folders of the same names; the last lines tell whether
-    the ones that Python finds are this distribution's.
-    """
-    from bridge.information import gather, print_information
-
-    with _errors_told(debug):
-        found = gather()
-        if as_json:
-            import json
-
-            typer.echo(json.dumps(found, indent=2))
-        else:
-            print_information(found)
-        if found["foreign"]:
-            raise typer.Exit(1)
-
-
 def _parse_steps(text: str) -> tuple[int, ...]:
     try:
         steps = tuple(int(part) for part in text.split(","))
@@ -177,11 +145,6 @@ def _parse_steps(text: str) -> tuple[int, ...]:
             f"{min(steps)} is not a number of time steps; give integers >= 1", param_hint="--steps"
         )
     return tuple(sorted(set(steps)))
-
-
-def _cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -198,29 +161,3 @@ def _bar(total: int) -> Iterator[Any]:
             finished[what] = done
 
         yield report
-
-
-@contextmanager
-def _errors_told(debug: bool) -> Iterator[None]:
-    """Turn this project's errors into one line and an exit code: 2 where an argument was wrong, else 1."""
-    import ann.errors
-    import bridge.errors
-    import snn.errors
-
-    usage = (snn.errors.ValidationError, ann.errors.ValidationError, bridge.errors.ValidationError)
-    failure = (snn.errors.SnnError, ann.errors.AnnError, bridge.errors.BridgeError, OSError)
-    try:
-        yield
-    except (*usage, *failure) as error:
-        if debug:
-            raise
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, usage) else 1) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from None
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

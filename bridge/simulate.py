@@ -1,0 +1,164 @@
+"""A user's network, run from the command line: what ``allornone simulate`` does."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import snn
+from bridge.errors import OutputError, ScriptError, ValidationError
+from snn import checks
+
+_NAMES = ("network", "build")
+_PIECES, _LONGEST = (
+    100,
+    100.0,
+)  # a run is cut into so many parts or more, none longer than so many ms, to be interrupted
+
+
+def load(path: Path) -> snn.Network:
+    """Run a Python file and return the network that it defines.
+
+    Parameters
+    ----------
+    path : Path
+        Defines `network`, a `snn.Network` or a function that returns one, or else such a function `build`. It finds
+        modules beside itself, as a program does.
+
+    Raises
+    ------
+    ValidationError
+        If there is no such file, or it defines no network.
+    ScriptError
+        If it raises an error, which is told with its line.
+    """
+    if not path.is_file():
+        raise ValidationError(f"there is no file {path}")
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        defined = runpy.run_path(str(path))
+        found = next((defined[name] for name in _NAMES if name in defined), None)
+        network = found() if callable(found) else found
+    except (Exception, SystemExit) as error:
+        raise ScriptError(_told(path, error)) from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(network, snn.Network):
+        what = "neither `network` nor `build` is defined" if found is None else f"it gives {network!r}"
+        raise ValidationError(f"{path}: {what}; expected `network`, a snn.Network or a function that returns one")
+    return network
+
+
+def run(
+    network: snn.Network,
+    duration: float,
+    path: Path,
+    threads: int = 1,
+    seed: int | None = None,
+    dt: float = 0.1,
+    *,
+    bar: bool = False,
+) -> tuple[snn.Recording, bool]:
+    """Simulate a network and write the recording; an interrupt (Ctrl-C) ends the run after the piece at hand.
+
+    Parameters
+    ----------
+    network : snn.Network
+    duration : float
+        In ms.
+    path : Path
+        The file to write, see `snn.Recording.save`.
+    threads, seed, dt
+        As `snn.Simulation` takes them.
+    bar : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    recording : snn.Recording
+    interrupted : bool
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, which is looked at before the simulation.
+    snn.SnnError
+        If an argument is refused, or the simulation fails; what was recorded by then is written.
+    """
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)) or path.is_dir():
+        raise OutputError(f"cannot write {path}: its folder must be there and the file no folder")
+    dt = checks.number("simulate", "dt", dt, minimum=0.0, exclusive=True)
+    duration = checks.number("simulate", "duration", duration, minimum=0.0)
+    steps = int(checks.steps("simulate", "duration", duration, dt, minimum=1))
+    piece = min(-(-steps // _PIECES), max(1, round(_LONGEST / dt)))
+    simulation = snn.Simulation(network, dt=dt, threads=threads, seed=seed)
+    try:
+        with _progress(duration, bar) as show, _interrupts() as interrupted:
+            for first in range(0, steps, piece):
+                simulation.run(min(piece, steps - first) * dt)
+                show(simulation.time)
+                if interrupted.is_set():
+                    break
+    finally:
+        recording = simulation.recording
+        recording.save(path)
+    return recording, interrupted.is_set()
+
+
+def print_summary(recording: snn.Recording, path: Path) -> None:
+    """Print rates, numbers of spikes, and where they were written."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("population", box=None)
+    for title in ("neurons", "spikes", "rate in Hz"):
+        table.add_column(title, justify="right")
+    for name, record in recording.spikes.items():
+        size = record.counts().shape[1]
+        table.add_row(name, f"{size:,}", f"{len(record):,}", f"{record.rate():.2f}")
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"{recording.stop - recording.start:g} ms written to {path}", markup=False, highlight=False)
+
+
+def _told(path: Path, error: BaseException) -> str:
+    """Return a script's error in one line: where in the script, which, and what it says."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    said = str(error)
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+        said = error.msg
+    where = f"{path}, line {lines[-1]}" if lines else str(path)
+    return f"{where}: {type(error).__name__}: {' '.join(said.split())}"
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Note the first Ctrl-C in the event that is yielded; a second one interrupts at once."""
+    noted = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        noted.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(duration: float, shown: bool) -> Iterator:
+    """Show a progress bar in ms; yields the function to call with the time reached."""
+    from tqdm import tqdm
+
+    with tqdm(total=round(duration, 6), unit="ms", desc="simulating", disable=not shown) as bar:
+        yield lambda time: bar.update(round(time - bar.n, 6))
