@@ -16,10 +16,25 @@ from typing import Any
 import numba
 import numba.extending
 import numpy as np
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import overload
 
 intrinsic: Any = numba.extending.intrinsic  # its result takes one argument less than what it decorates
+
+
+def with_plain_form(plain: Callable) -> Callable[[Callable], Any]:
+    """Make the decorated function an intrinsic, and `plain` what runs in its place when nothing is compiled.
+
+    Unlike an overload, an intrinsic is no call: nothing counts the references of arrays it is given, which in a loop
+    would keep the compiler from vectorising it.
+    """
+
+    def choose(generator: Callable) -> Any:
+        return plain if numba.config.DISABLE_JIT else intrinsic(generator)  # pyright: ignore
+
+    return choose
+
 
 _warned = False
 _cache_folders: set[str] = set()
@@ -83,6 +98,15 @@ def inlined(function: Callable) -> Callable:
     return shared(function, forceinline=True)
 
 
+def uncounted(function: Callable) -> Any:
+    """Compile a function that makes no arrays, without the counting of references.
+
+    Numba counts a reference to every array of every argument at each call, with atomic instructions: with the tables
+    of a Program that is more than what is done in between. The caller's references keep the arrays alive.
+    """
+    return compiled(function, _nrt=False)
+
+
 def cache_folders() -> list[Path]:
     """Return the folders that hold compiled kernels; none where nothing can be cached."""
     return sorted(map(Path, _cache_folders))
@@ -109,8 +133,31 @@ def _item_pointer(context, builder, array_type, value, row, column):
     return builder.gep(array.data, [builder.add(builder.mul(row, columns), column)])
 
 
-@intrinsic
-def _load(typing_context, struct, row, column):
+def _plain_load(struct, row, column):
+    return type(struct)(
+        *(
+            field if np.ndim(field) == 0 else field[column] if np.ndim(field) == 1 else field[row, column]
+            for field in struct
+        )
+    )
+
+
+@with_plain_form(_plain_load)
+def load(typing_context, struct, row, column):
+    """Read the numbers of one element out of a struct of arrays.
+
+    Parameters
+    ----------
+    struct : NamedTuple
+        Each field a number, which all elements share, an array (columns,), or an array (rows, columns).
+    row, column : int
+        Which element.
+
+    Returns
+    -------
+    NamedTuple
+        Of the same class, a number in each field.
+    """
     scalars = [field.dtype if isinstance(field, types.Array) else field for field in struct]
     result = types.NamedTuple(scalars, struct.instance_class)
     if len(set(scalars)) == 1:
@@ -131,8 +178,15 @@ def _load(typing_context, struct, row, column):
     return result(struct, types.intp, types.intp), generate
 
 
-@intrinsic
-def _store(typing_context, struct, row, column, item):
+def _plain_store(struct, row, column, item):
+    for field, value in zip(struct, item, strict=True):
+        field[row, column] = value
+
+
+@with_plain_form(_plain_store)
+def store(typing_context, struct, row, column, item):
+    """Write the numbers of one element, as `load` returns them, into a struct whose fields are all arrays."""
+
     def generate(context, builder, signature, arguments):
         value, row, column, values = arguments
         for position, field in enumerate(struct):
@@ -145,40 +199,22 @@ def _store(typing_context, struct, row, column, item):
     return types.void(struct, types.intp, types.intp, item), generate
 
 
-def load(struct, row, column):
-    """Read the numbers of one element out of a struct of arrays.
+def _plain_prefetch(array, index):
+    pass
 
-    Parameters
-    ----------
-    struct : NamedTuple
-        Each field a number, which all elements share, an array (columns,), or an array (rows, columns).
-    row, column : int
-        Which element.
 
-    Returns
-    -------
-    NamedTuple
-        Of the same class, a number in each field.
-    """
-    return type(struct)(
-        *(
-            field if np.ndim(field) == 0 else field[column] if np.ndim(field) == 1 else field[row, column]
-            for field in struct
+@with_plain_form(_plain_prefetch)
+def prefetch(typing_context, array, index):
+    """Ask for the cache line of ``array[index]``, which need not exist, to be brought into the second-level cache."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", (pointer.type,), ir.FunctionType(ir.VoidType(), [pointer.type, *[number] * 3])
         )
-    )
+        builder.call(function, [pointer, number(0), number(2), number(1)])
+        return context.get_dummy_value()
 
-
-@overload(load)
-def _load_compiled(struct, row, column):
-    return lambda struct, row, column: _load(struct, row, column)
-
-
-def store(struct, row, column, item):
-    """Write the numbers of one element, as `load` returns them, into a struct whose fields are all arrays."""
-    for field, value in zip(struct, item, strict=True):
-        field[row, column] = value
-
-
-@overload(store)
-def _store_compiled(struct, row, column, item):
-    return lambda struct, row, column, item: _store(struct, row, column, item)
+    return types.void(array, types.intp), generate

@@ -14,7 +14,7 @@ import numpy as np
 
 from snn import units
 from snn.errors import ValidationError
-from snn.jit import compiled
+from snn.jit import compiled, uncounted
 
 _MASK = 0xFFFFFFFF
 
@@ -45,7 +45,7 @@ def philox(seed, stream, index, step, sample, draw):
     return c0 & mask, c1 & mask, c2 & mask, c3 & mask
 
 
-@compiled
+@uncounted
 def strip_words(seed, stream, strip, step, sample, words):
     """Fill `words` with the random word of each element of a strip, in one step.
 
@@ -104,15 +104,27 @@ def _polynomial(x, a, b, c, d, e, f, g, h):
 
 
 @compiled
-def normal_quantiles(p):
-    """Return the quantiles of the standard normal distribution at `p`, all in (0, 1), float64 (n,).
+def normal_quantiles(words, low, high):
+    """Return quantiles of the standard normal distribution, float64 (n,).
 
+    Word 0 gives the one at `low`, 2^32 the one at `high`, and others those in between, evenly; a word is taken to mean
+    the middle of its step, and no quantile is beyond that of 2^-33.
+
+    Parameters
+    ----------
+    words : ndarray of uint32 (n,)
+    low, high : float
+        Probabilities.
+
+    Notes
+    -----
     To a relative 1e-16 (Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied
     Statistics 37, 1988).
     """
-    out = np.empty(len(p), np.float64)
-    for i in range(len(p)):  # the middle, which a compiler vectorises
-        q = p[i] - 0.5
+    out = np.empty(len(words), np.float64)
+    step, least = (high - low) * 2.0**-32, 2.0**-33
+    for i in range(len(words)):  # the middle, which a compiler vectorises
+        q = low + step * (words[i] + 0.5) - 0.5
         r = 0.180625 - q * q
         # fmt: off
         out[i] = q * _polynomial(
@@ -123,11 +135,12 @@ def normal_quantiles(p):
             2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3,
         )
         # fmt: on
-    for i in range(len(p)):
-        q = p[i] - 0.5
+    for i in range(len(words)):
+        p = low + step * (words[i] + 0.5)
+        q = p - 0.5
         if abs(q) <= 0.425:
             continue
-        r = np.sqrt(-np.log(min(p[i], 1.0 - p[i])))
+        r = np.sqrt(-np.log(max(min(p, 1.0 - p), least)))
         # fmt: off
         if r <= 5.0:
             r -= 1.6
@@ -238,11 +251,11 @@ class Normal:
 
     def sample(self, count: int, seed: int, stream: int, first: int = 0) -> np.ndarray:
         """Draw values `first` .. `first + count - 1`, the i-th a function of (seed, stream, i) only."""
-        low, high = self._probabilities(self.mean, self.std, self.low, self.high)
-        p = low + (high - low) * _fractions(seed, stream, count, first)
-        # Neither end of (0, 1) may be reached: there the quantile is infinite.
-        z = normal_quantiles(np.clip(p, 2.0**-33, 1.0 - 2.0**-33))
-        return np.clip(self.mean + self.std * z, *self.bounds)
+        ends = self._probabilities(self.mean, self.std, self.low, self.high)
+        drawn = normal_quantiles(random_words(seed, stream, 0, first, count), *ends)
+        drawn *= self.std
+        drawn += self.mean
+        return np.clip(drawn, *self.bounds, out=drawn)
 
 
 Distribution = Uniform | Normal

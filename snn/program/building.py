@@ -19,6 +19,7 @@ from snn.program import rows, synapses
 from snn.program.lists import Listed
 from snn.program.tables import Bundles
 
+_DRAWER = 2**22  # synapses that a builder collects before it writes them to their rows
 _PIECES = 8  # in how many pieces each thread writes its share of the rows
 
 
@@ -125,13 +126,21 @@ class _Building:
         """Draw everything and put the synapses down, each builder at its own cursors (builders, rows)."""
 
         def work(builder: int) -> None:
-            for i, portion in self.shares[builder]:
-                one, first = self.lists[i], int(self.numbers[i][:portion].sum())
+            share = self.shares[builder]
+            largest = max((int(self.numbers[i][portion]) for i, portion in share), default=0)
+            drawer, filled = rows.make_drawer(max(_DRAWER, largest)), 0
+            for i, portion in share:
+                one, first, count = self.lists[i], int(self.numbers[i][:portion].sum()), int(self.numbers[i][portion])
+                if filled + count > len(drawer.rows):
+                    rows.empty_drawer(drawer, filled, cursors[builder], keys)
+                    filled = 0
                 sources, targets = one.edges(self.seed, portion)
-                weights, ports = one.weights(self.seed, first, len(sources))
-                delays = synapses.delays_of(one.projection, first, len(sources), self.dt, self.seed, one.stream + 2)
+                weights, ports = one.weights(self.seed, first, count)
+                delays = synapses.delays_of(one.projection, first, count, self.dt, self.seed, one.stream + 2)
                 places, first_rows = self.places[one.target], self.first_rows[one.source]
-                rows.fill_rows(sources, targets, ports, weights, delays, *places, first_rows, cursors[builder], keys)
+                rows.put_down(sources, targets, ports, weights, delays, *places, first_rows, drawer, filled)
+                filled += count
+            rows.empty_drawer(drawer, filled, cursors[builder], keys)
 
         _together(work, self.threads, self.threads)
 

@@ -6,6 +6,8 @@ and turned into words where they stand, and moved together.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from snn.jit import compiled
@@ -14,6 +16,7 @@ from snn.program.tables import LONGEST_RUN, NARROW, UNIFORM, WIDE
 # A run of one synapse takes five words, and the row's end one; a key takes four.
 _WORDS_A_SYNAPSE = 5
 BYTES_A_SYNAPSE = 2 * _WORDS_A_SYNAPSE
+_PARTS = 256  # of the rows: the last lines of all rows of one fit into a second-level cache
 _FEW = 8  # different weights of one delay that are looked for before a run holds a weight a synapse
 
 
@@ -37,26 +40,75 @@ def count_rows(sources, targets, ports, banks, first_rows, counts):
         counts[first_rows[banks[port, targets[e]]] + sources[e]] += 1
 
 
+class Drawer(NamedTuple):
+    """Synapses on their way to their rows.
+
+    Written one by one to rows all over the memory, every synapse would wait for a cache line of its own. So a builder
+    collects them, sorts them roughly by row, and then writes them, a part of the rows after the other.
+    """
+
+    rows: np.ndarray  # int32 (synapses,)
+    keys: np.ndarray  # uint64 (synapses,)
+    sorted_rows: np.ndarray  # likewise
+    sorted_keys: np.ndarray
+
+
+def make_drawer(size: int) -> Drawer:
+    """Return an empty drawer for so many synapses."""
+    rows = np.empty(size, np.int32), np.empty(size, np.int32)
+    keys = np.empty(size, np.uint64), np.empty(size, np.uint64)
+    return Drawer(rows[0], keys[0], rows[1], keys[1])
+
+
 @compiled
-def fill_rows(sources, targets, ports, weights, delays, banks, places, first_rows, cursors, keys):
-    """Put synapses down, each at the cursor of its row; further parameters are those of `count_rows`.
+def put_down(sources, targets, ports, weights, delays, banks, places, first_rows, drawer, filled):
+    """Put synapses into a drawer, behind those in it; further parameters are those of `count_rows`.
 
     Parameters
     ----------
     weights, delays : ndarray of int32 (synapses,) or of one element
     places : ndarray of uint16 (ports, targets)
         Each slot's number in its bank.
+    drawer : Drawer
+    filled : int
+        How many synapses are in it.
+    """
+    for e in range(len(sources)):
+        port = ports[e if len(ports) > 1 else 0]
+        key = np.uint64(delays[e if len(delays) > 1 else 0]) << np.uint64(48)
+        key |= np.uint64(places[port, targets[e]]) << np.uint64(32)
+        key |= np.uint64(np.uint32(weights[e if len(weights) > 1 else 0]))
+        drawer.rows[filled + e] = first_rows[banks[port, targets[e]]] + sources[e]
+        drawer.keys[filled + e] = key
+
+
+@compiled
+def empty_drawer(drawer, filled, cursors, keys):
+    """Write the synapses in a drawer to their rows.
+
+    Parameters
+    ----------
+    drawer, filled : Drawer, int
     cursors : ndarray of int64 (rows,)
         Where each row's next key goes.
     keys : ndarray of uint64
     """
-    for e in range(len(sources)):
-        port = ports[e if len(ports) > 1 else 0]
-        row = first_rows[banks[port, targets[e]]] + sources[e]
-        key = np.uint64(delays[e if len(delays) > 1 else 0]) << np.uint64(48)
-        key |= np.uint64(places[port, targets[e]]) << np.uint64(32)
-        key |= np.uint64(np.uint32(weights[e if len(weights) > 1 else 0]))
-        keys[cursors[row]] = key
+    shift = 0
+    while len(cursors) >> shift > _PARTS:
+        shift += 1
+    places = np.zeros(_PARTS + 2, np.int64)
+    for i in range(filled):
+        places[(drawer.rows[i] >> shift) + 1] += 1
+    for part in range(_PARTS + 1):
+        places[part + 1] += places[part]
+    for i in range(filled):
+        part = drawer.rows[i] >> shift
+        drawer.sorted_rows[places[part]] = drawer.rows[i]
+        drawer.sorted_keys[places[part]] = drawer.keys[i]
+        places[part] += 1
+    for i in range(filled):
+        row = drawer.sorted_rows[i]
+        keys[cursors[row]] = drawer.sorted_keys[i]
         cursors[row] += 1
 
 

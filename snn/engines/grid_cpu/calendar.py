@@ -11,16 +11,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import overload
 
-from snn.jit import compiled, intrinsic
+from snn.jit import prefetch, uncounted
 from snn.program.tables import LONGEST_RUN, UNIFORM, WIDE
 
 _AHEAD = 4  # slips between asking for a run's memory and delivering it
 _SPIKES_AHEAD = 8  # likewise for the rows of spikes that are filed
-_LINES = 12  # cache lines of a run that are asked for; the hardware guesses the rest
+_LINES = 15  # cache lines of a run that are asked for, at most; the hardware guesses the rest
+_SHIFT = 4  # bits for that number behind a run's place on a slip
 _WORDS_A_LINE = 32
 
 
@@ -29,7 +27,7 @@ class Calendar(NamedTuple):
 
     days: np.ndarray  # int32 (samples, days): the first slip of each step of each bank's ring, or -1
     first_day: np.ndarray  # int64 (banks + 1,): into `days`
-    places: np.ndarray  # int64 (samples, slips): where in the words the next run begins
+    places: np.ndarray  # int64 (samples, slips): 16 times the next run's place in the words, plus its cache lines
     links: np.ndarray  # int32 (samples, slips): the next slip filed under the same step, or the next free one
     first_slip: np.ndarray  # int64 (banks + 1,): into `places` and `links`
     free: np.ndarray  # int32 (samples, banks): the first slip given back, or -1
@@ -89,99 +87,44 @@ def restore(calendar: Calendar, copied: dict[str, Any]) -> None:
             getattr(calendar, name)[i] = part
 
 
-@intrinsic
-def _prefetch(typing_context, array, index):
-    """Ask for the cache line of ``array[index]`` to be brought into the second-level cache."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        function = builder.module.declare_intrinsic(
-            "llvm.prefetch", (pointer.type,), ir.FunctionType(ir.VoidType(), [pointer.type, *[number] * 3])
-        )
-        builder.call(function, [pointer, number(0), number(2), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
+@uncounted
+def _note(head, place):
+    """Return what a slip says of the run that begins at `place` with the word `head`."""
+    count, form = head & LONGEST_RUN, head >> 14
+    each = 1 if form == UNIFORM else 3 if form == WIDE else 2
+    return place << _SHIFT | min(_LINES, (count * each + 4) // _WORDS_A_LINE + 1)
 
 
-def prefetch(array, index):
-    """Ask for memory that is needed soon; a matter of speed only, and nothing in plain Python."""
-
-
-@overload(prefetch)
-def _prefetch_compiled(array, index):
-    return lambda array, index: _prefetch(array, index)
-
-
-@compiled
-def _ask_for_run(words, place):
-    """Ask for the memory of the run that begins at `place`."""
-    for line in range(_LINES):
-        prefetch(words, place + line * _WORDS_A_LINE)
-
-
-@compiled
-def _file(calendar, words, sample, bank, place, day):
-    """File a new slip for the row that begins at `place`, whose first wait counts from the present step."""
-    first, ring = calendar.first_day[bank], calendar.first_day[bank + 1] - calendar.first_day[bank]
-    links = calendar.links[sample, calendar.first_slip[bank] :]
-    slip = calendar.free[sample, bank]
-    if slip >= 0:
-        calendar.free[sample, bank] = links[slip]
-    else:
-        slip = calendar.used[sample, bank]
-        calendar.used[sample, bank] = slip + 1
-    calendar.places[sample, calendar.first_slip[bank] + slip] = place
-    due = first + (day + np.int64(words[place + 1])) % ring
-    links[slip] = calendar.days[sample, due]
-    calendar.days[sample, due] = slip
-
-
-@compiled
+@uncounted
 def file_spikes(calendar, synapses, first_row, ids, begin, end, sample, bank, k):
     """File the rows of sources ``ids[begin]`` .. ``ids[end - 1]``; the first wait of a row counts from step `k`."""
     rows, words = synapses.rows, synapses.words
+    first, ring = calendar.first_day[bank], calendar.first_day[bank + 1] - calendar.first_day[bank]
+    slips = calendar.first_slip[bank]
+    days = calendar.days[sample, first : first + ring]
+    places, links = calendar.places[sample, slips:], calendar.links[sample, slips:]
+    free, used = calendar.free[sample, bank], calendar.used[sample, bank]
     for e in range(begin, end + _SPIKES_AHEAD):
         if e < end:
             prefetch(rows, first_row + ids[e])
-        near = e - _SPIKES_AHEAD // 2
+        near, now = e - _SPIKES_AHEAD // 2, e - _SPIKES_AHEAD
         if begin <= near < end:
             prefetch(words, max(rows[first_row + ids[near]], 0))
-        now = e - _SPIKES_AHEAD
-        if now >= begin:
-            place = rows[first_row + ids[now]]
-            if place >= 0:
-                _file(calendar, words, sample, bank, place, k)
+        if now < begin or rows[first_row + ids[now]] < 0:
+            continue
+        place = rows[first_row + ids[now]]
+        slip = free
+        if slip >= 0:
+            free = links[slip]
+        else:
+            slip = used
+            used += 1
+        due = (k + np.int64(words[place + 1])) % ring
+        places[slip], links[slip], days[due] = _note(np.int64(words[place]), place), days[due], slip
+    calendar.free[sample, bank], calendar.used[sample, bank] = free, used
 
 
-@compiled
-def _deliver_run(words, place, sums, slot):
-    """Add the weights of the run that begins at `place` to the sums of its targets; returns where it ends."""
-    head = np.int64(words[place])
-    count, form = head & LONGEST_RUN, head >> 14
-    at = np.uint64(place + 2)  # unsigned, so that no index is tested for being negative
-    slot = np.uint64(slot)
-    if form == UNIFORM:
-        weight = np.int64(np.int32(np.uint32(words[at]) | np.uint32(words[at + np.uint64(1)]) << np.uint32(16)))
-        at += np.uint64(2)
-        end = at + np.uint64(count)
-        for i in range(at, end):
-            sums[slot + np.uint64(words[i])] += weight
-    elif form == WIDE:
-        end = at + np.uint64(3 * count)
-        for i in range(at, end, np.uint64(3)):
-            low, high = np.uint32(words[i + np.uint64(1)]), np.uint32(words[i + np.uint64(2)])
-            sums[slot + np.uint64(words[i])] += np.int64(np.int32(low | high << np.uint32(16)))
-    else:
-        end = at + np.uint64(2 * count)
-        for i in range(at, end, np.uint64(2)):
-            sums[slot + np.uint64(words[i])] += np.int64(np.int16(words[i + np.uint64(1)]))
-    return np.int64(end)
-
-
-@compiled
+@uncounted
 def deliver_due(calendar, words, sums, slot, sample, bank, k):
     """Deliver all runs that are due in step `k` at a bank, and file their slips again or give them back.
 
@@ -197,25 +140,44 @@ def deliver_due(calendar, words, sums, slot, sample, bank, k):
         return
     slips = calendar.first_slip[bank]
     places, links = calendar.places[sample, slips:], calendar.links[sample, slips:]
-    days = calendar.days[sample, first : first + ring]
+    days, into = calendar.days[sample, first : first + ring], sums[slot:]
     slip = days[k % ring]
     days[k % ring] = -1
-    ahead = slip
-    for _ in range(_AHEAD):
-        if ahead >= 0:
-            _ask_for_run(words, places[ahead])
-            ahead = links[ahead]
+    ahead, lead, one, three = slip, _AHEAD, np.uint64(1), np.uint64(3)
     while slip >= 0:
-        if ahead >= 0:
-            _ask_for_run(words, places[ahead])
-            ahead = links[ahead]
+        while ahead >= 0 and lead > 0:
+            note = places[ahead]
+            for line in range(note & _LINES):
+                prefetch(words, (note >> _SHIFT) + line * _WORDS_A_LINE)
+            ahead, lead = links[ahead], lead - 1
+        lead = 1
         following = links[slip]
-        place = _deliver_run(words, places[slip], sums, slot)
-        while words[place] and words[place + 1] == 0:  # more runs of this delay
-            place = _deliver_run(words, place, sums, slot)
-        if words[place]:
-            due = (k + np.int64(words[place + 1])) % ring
-            places[slip], links[slip], days[due] = place, days[due], slip
+        at = np.uint64(places[slip] >> _SHIFT)  # unsigned, so that no index is tested for being negative
+        wait = np.int64(0)
+        while wait == 0 and words[at]:  # as long as there are runs of this delay
+            count, form = np.uint64(words[at] & LONGEST_RUN), words[at] >> 14
+            at += np.uint64(2)
+            if form == UNIFORM:
+                weight = np.int64(np.int32(np.uint32(words[at]) | np.uint32(words[at + one]) << np.uint32(16)))
+                at += np.uint64(2)
+                end = at + count
+                for i in range(at, end):
+                    into[words[i]] += weight
+            elif form == WIDE:
+                end = at + three * count
+                for i in range(at, end, three):
+                    low, high = np.uint32(words[i + one]), np.uint32(words[i + np.uint64(2)])
+                    into[words[i]] += np.int64(np.int32(low | high << np.uint32(16)))
+            else:
+                end = at + np.uint64(2) * count
+                for i in range(at, end, np.uint64(2)):
+                    into[words[i]] += np.int64(np.int16(words[i + one]))
+            at = end
+            wait = np.int64(words[at + one])
+        place = np.int64(at)
+        if words[at]:
+            due = (k + wait) % ring
+            places[slip], links[slip], days[due] = _note(np.int64(words[at]), place), days[due], slip
         else:
             links[slip] = calendar.free[sample, bank]
             calendar.free[sample, bank] = slip

@@ -15,7 +15,7 @@ from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.update import read_state, update_group
-from snn.jit import compiled
+from snn.jit import compiled, uncounted
 from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 from snn.random import STRIP, strip_words
 
@@ -55,6 +55,14 @@ class Memory(NamedTuple):
     first_rate: np.ndarray  # int64 (nodes): not by sample
 
 
+class Scratch(NamedTuple):
+    """A thread's own space for a strip of neurons."""
+
+    flags: np.ndarray  # uint8: which spiked
+    words: np.ndarray  # uint32: random words
+    counts: np.ndarray  # uint32: what they say
+
+
 class Span(NamedTuple):
     """The steps of one call: first + 1 .. first + steps, of samples from first_sample on."""
 
@@ -65,7 +73,7 @@ class Span(NamedTuple):
     first_sample: int
 
 
-@compiled
+@uncounted
 def _arrive_by_list(tables, memory, span, sample, block, k):
     """File the spikes that have rows at the banks of a block, and deliver what is due in step `k`."""
     nodes, bundles, calendar = tables.nodes, tables.bundles, memory.calendar
@@ -82,7 +90,7 @@ def _arrive_by_list(tables, memory, span, sample, block, k):
         deliver_due(calendar, tables.synapses.words, memory.sums[sample], tables.banks.slot[bank], sample, bank, k)
 
 
-@compiled
+@uncounted
 def _arrive_by_pattern(tables, memory, span, sample, s, k):
     """Add what arrives at slice `s` in step `k` through projections that follow a pattern."""
     nodes, slices, projections = tables.nodes, tables.slices, tables.projections
@@ -114,7 +122,7 @@ def _arrive_by_pattern(tables, memory, span, sample, s, k):
                 )
 
 
-@compiled
+@uncounted
 def _count(words, thresholds, kinds, counts):
     """Turn words into counts: how many thresholds are not above each."""
     for i in range(STRIP):
@@ -132,7 +140,7 @@ def _count(words, thresholds, kinds, counts):
             counts[i] += np.uint32(words[i] >= threshold)
 
 
-@compiled
+@uncounted
 def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
     """Add the Poisson input of slice `s` in step `k`."""
     nodes, slices, noise = tables.nodes, tables.slices, tables.noise
@@ -153,11 +161,12 @@ def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
                     while count < noise.counts[rate] and words[i - base] >= noise.thresholds[rate, count]:
                         count += 1
                     counts[i - base] = count
-            for i in range(low, high):
-                sums[slot + i] += weight * np.int64(np.int32(counts[i - base]))
+            into, drawn = sums[slot + low : slot + high], counts[low - base : high - base]
+            for i in range(len(into)):  # of arrays that begin at 0, which the compiler can vectorise
+                into[i] += weight * np.int64(np.int32(drawn[i]))
 
 
-@compiled
+@uncounted
 def _switch_currents(tables, memory, sample, s, k):
     """Turn currents of slice `s` on and off that begin or end with step `k`."""
     nodes, slices, currents = tables.nodes, tables.slices, tables.currents
@@ -169,7 +178,7 @@ def _switch_currents(tables, memory, sample, s, k):
                 memory.flows[sample, nodes.flow[node] + i] += sign * memory.drives[sample, currents.first_drive[c] + i]
 
 
-@compiled
+@uncounted
 def _trains(tables, memory, span, sample, s, k, words, place):
     """List the Poisson trains of slice `s` that spike in step `k`."""
     node = tables.slices.node[s]
@@ -185,7 +194,7 @@ def _trains(tables, memory, span, sample, s, k, words, place):
     return place
 
 
-@compiled
+@uncounted
 def _record(tables, groups, memory, span, sample, s, k):
     """Copy the recorded variables of slice `s` after step `k`."""
     nodes, slices, probes = tables.nodes, tables.slices, tables.probes
@@ -199,18 +208,18 @@ def _record(tables, groups, memory, span, sample, s, k):
                 memory.traces[sample, row, probes.first[p] + i - probes.start[p]] = value
 
 
-@compiled
-def _run_slice(tables, groups, memory, span, sample, s, k, flags, words, counts):
+@uncounted
+def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
     """Run slice `s` of one sample through step `k`, when what its listed synapses bring has arrived."""
     nodes, slices = tables.nodes, tables.slices
     node = slices.node[s]
     row = k - span.first - 1 + span.history
     place = memory.ends[sample, s, row]
     if nodes.kind[node] == POISSON_TRAINS:
-        place = _trains(tables, memory, span, sample, s, k, words, place)
+        place = _trains(tables, memory, span, sample, s, k, scratch.words, place)
     else:
         _arrive_by_pattern(tables, memory, span, sample, s, k)
-        _poisson_noise(tables, span, memory.sums[sample], sample, s, k, words, counts)
+        _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words, scratch.counts)
         _switch_currents(tables, memory, sample, s, k)
         place = update_group(
             groups,
@@ -227,7 +236,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, flags, words, counts)
             tables.quanta,
             nodes.quantum[node],
             nodes.active_from[node] < k <= nodes.active_until[node],
-            flags,
+            scratch.flags,
             memory.ids[sample],
             place,
         )
@@ -235,8 +244,8 @@ def _run_slice(tables, groups, memory, span, sample, s, k, flags, words, counts)
     memory.ends[sample, s, row + 1] = place
 
 
-@compiled
-def _run_block(tables, groups, memory, span, sample, block, first, last):
+@uncounted
+def _run_block(tables, groups, memory, span, sample, block, first, last, scratch):
     """Run a block of one sample through steps `first` .. `last`."""
     first_slice, end_slice = tables.blocks.first_slice[block], tables.blocks.first_slice[block + 1]
     if (
@@ -244,32 +253,32 @@ def _run_block(tables, groups, memory, span, sample, block, first, last):
         or tables.nodes.kind[tables.slices.node[tables.blocks.slices[first_slice]]] == SPIKE_TRAINS
     ):
         return
-    flags, words, counts = np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32)
     for k in range(first, last + 1):
         _arrive_by_list(tables, memory, span, sample, block, k)
         for i in range(first_slice, end_slice):
-            _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, flags, words, counts)
+            _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 
 
-@compiled
-def _run_share(tables, groups, memory, span, stage, first, last, share, shares):
+@uncounted
+def _run_share(tables, groups, memory, span, stage, first, last, share, shares, scratch):
     """Run one share of the units of a stage through a window."""
     begin = tables.stages.first_block[stage]
     blocks = tables.stages.first_block[stage + 1] - begin
     units = memory.sums.shape[0] * blocks
     for unit in range(units * share // shares, units * (share + 1) // shares):
-        _run_block(tables, groups, memory, span, unit // blocks, begin + unit % blocks, first, last)
+        _run_block(tables, groups, memory, span, unit // blocks, begin + unit % blocks, first, last, scratch)
 
 
 @compiled
 def run(tables, groups, memory, span, counter, share, shares):
     """Run one thread's share of the work through the steps of a span; all threads call this together."""
+    scratch = Scratch(np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32))
     meeting = 0
     for stage in range(len(tables.stages.window)):
         first = span.first + 1
         while first <= span.first + span.steps:
             last = first - 1 + min(tables.stages.window[stage], span.first + span.steps - first + 1)
-            _run_share(tables, groups, memory, span, stage, first, last, share, shares)
+            _run_share(tables, groups, memory, span, stage, first, last, share, shares, scratch)
             first = last + 1
             meeting += 1
             meet(counter, shares, meeting)
@@ -311,7 +320,7 @@ def drive(tables, memory, c, amplitudes, shift):
             memory.drives[sample, first + i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 
 
-@compiled
+@uncounted
 def carry(memory, steps, history):
     """Move the spikes of the last `history` steps to the front, as those before the next span."""
     for sample in range(memory.ends.shape[0]):
@@ -324,7 +333,7 @@ def carry(memory, steps, history):
                 ends[row] = first + ends[steps + row] - begin
 
 
-@compiled
+@uncounted
 def collect(memory, slices, history, steps, out_sample, out_step, out_neuron):
     """List the spikes of some slices of one node, by sample, step and neuron; returns how many (counts if no room)."""
     found = 0

@@ -6,13 +6,24 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
-from snn.jit import compiled, intrinsic, load, store
+from snn.jit import load, store, uncounted, with_plain_form
 from snn.neurons import step
 from snn.random import STRIP
 
 
-@intrinsic
-def _gather(typing_context, prototype, sums, first, stride, flows, flow, quanta, port):
+def _plain_gather(prototype, sums, first, stride, flows, flow, quanta, port):
+    last = len(prototype) - 1
+    totals = [float(sums[first + i * stride]) for i in range(last)] + [float(flows[flow])]
+    return type(prototype)(*(total * quanta[port + i] for i, total in enumerate(totals)))
+
+
+@with_plain_form(_plain_gather)
+def gather(typing_context, prototype, sums, first, stride, flows, flow, quanta, port):
+    """Return what arrived at one neuron: for port i, ``sums[first + i stride] * quanta[port + i]``, which is exact.
+
+    The last field, the current, is ``flows[flow]`` in its quanta.
+    """
+
     def generate(context, builder, signature, arguments):
         # Raw addresses: an index that might be negative would keep the loop from being vectorised.
         def item(position, index):
@@ -33,24 +44,7 @@ def _gather(typing_context, prototype, sums, first, stride, flows, flow, quanta,
     return prototype(prototype, sums, integer, integer, flows, integer, quanta, integer), generate
 
 
-def gather(prototype, sums, first, stride, flows, flow, quanta, port):
-    """Return what arrived at one neuron: for port i, ``sums[first + i stride] * quanta[port + i]``, which is exact.
-
-    The last field, the current, is ``flows[flow]`` in its quanta.
-    """
-    last = len(prototype) - 1
-    totals = [float(sums[first + i * stride]) for i in range(last)] + [float(flows[flow])]
-    return type(prototype)(*(total * quanta[port + i] for i, total in enumerate(totals)))
-
-
-@overload(gather)
-def _gather_compiled(prototype, sums, first, stride, flows, flow, quanta, port):
-    return lambda prototype, sums, first, stride, flows, flow, quanta, port: _gather(
-        prototype, sums, first, stride, flows, flow, quanta, port
-    )
-
-
-@compiled
+@uncounted
 def update(
     group, sample, offset, start, stop, sums, slot, ports, flows, flow, quanta, quantum, armed, flags, ids, place
 ):
@@ -80,17 +74,16 @@ def update(
     int
         One past the last place filled.
     """
+    parameters, old, arriving = group.parameters, group.state, group.arrivals
     stride = stop - start
     for low in range(start, stop, STRIP):  # after each strip, a look at whether any neuron has spiked
         high = min(low + STRIP, stop)
         spikes = 0
         for i in range(low, high):
             column = offset + i
-            arrivals = gather(group.arrivals, sums, slot + i - start, stride, flows, flow + i, quanta, quantum)
-            state, spiked = step(
-                load(group.parameters, sample, column), load(group.state, sample, column), arrivals, armed
-            )
-            store(group.state, sample, column, state)
+            arrivals = gather(arriving, sums, slot + i - start, stride, flows, flow + i, quanta, quantum)
+            state, spiked = step(load(parameters, sample, column), load(old, sample, column), arrivals, armed)
+            store(old, sample, column, state)
             flags[i - low] = spiked
             spikes += spiked
         if spikes:
