@@ -7,6 +7,7 @@ mathematics of a neuron never sees an index.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,20 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     # An index of another version is not even unpickled, so classes it names may have gone.
     cache._cache_file._version = f"{cache._cache_file._version} {_STAMP}"
     return dispatcher
+
+
+def inlined(function: Callable) -> Callable:
+    """Let compiled code take a plain function in at every call; called from plain Python it stays one.
+
+    For small functions that loops should vectorise through, and whose two forms tests compare bit by bit.
+    """
+
+    @overload(function, jit_options={"error_model": "numpy", "forceinline": True})
+    @functools.wraps(function)  # Numba wants the very signature
+    def implementation(*arguments):
+        return function
+
+    return function
 
 
 def cache_folders() -> list[Path]:
