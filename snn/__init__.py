@@ -1,7 +1,7 @@
 """Event-driven simulation of all-or-none spiking neurons.
 
 Describe a network (`Network`), run it (`Simulation`), look at what it did (`Recording`). Times are in ms, voltages in
-mV, currents in pA, capacitances in pF, rates in Hz.
+mV, currents in pA, capacitances in pF, conductances in nS, rates in Hz.
 """
 
 from snn.connectivity import (
@@ -27,7 +27,7 @@ from snn.errors import (
     ValidationError,
 )
 from snn.network import Network
-from snn.neurons import IF, LIF, DiscreteLIF
+from snn.neurons import IF, LIF, QIF, AdEx, ConductanceLIF, DiscreteLIF, HodgkinHuxley, Izhikevich
 from snn.program import Program, lower
 from snn.random import Normal, Uniform
 from snn.recording import Recording
@@ -36,8 +36,11 @@ from snn.simulation import Simulation
 __all__ = [
     "IF",
     "LIF",
+    "QIF",
+    "AdEx",
     "AllToAll",
     "BackendUnavailable",
+    "ConductanceLIF",
     "Conv2d",
     "Dense",
     "DiscreteLIF",
@@ -46,6 +49,8 @@ __all__ = [
     "FixedInDegree",
     "FixedOutDegree",
     "FixedTotalNumber",
+    "HodgkinHuxley",
+    "Izhikevich",
     "MaxPool2d",
     "Network",
     "Normal",

@@ -91,6 +91,12 @@ _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 
 
 @inlined
+def product(a: float, b: float) -> float:
+    """Return ``a * b`` where it is to be added to something: no compiler can take it into an fma."""
+    return fma(a, b, 0.0)
+
+
+@inlined
 def _reduce(x):
     """Return k and r with x = k ln2 + r and |r| <= ln2 / 2, for |x| < 2^30."""
     shifted = fma(x, _LOG2_E, _ROUNDER)
@@ -162,7 +168,7 @@ def log(x: float) -> float:
     p = fma(z, p, 2 / 5)
     p = fma(z, p, 2 / 3)
     whole = from_bits(k - shift + _ROUNDER_BITS) - _ROUNDER
-    half_square = fma(0.5 * f, f, 0.0)  # not a product that another fma could take in
+    half_square = product(0.5 * f, f)
     small = fma(s, fma(z, p, half_square), whole * _LN2_REST)
     y = fma(whole, _LN2, f - (half_square - small))
     y = y if x > 0.0 else (-math.inf if x == 0.0 else math.nan)

@@ -73,6 +73,30 @@ def parameter(
     return result
 
 
+def parameters(
+    model: object,
+    *,
+    finite: tuple[str, ...] = (),
+    not_negative: tuple[str, ...] = (),
+    positive: tuple[str, ...] = (),
+) -> None:
+    """Check the parameters of a model with these names, as `parameter` does."""
+    owner = type(model).__name__
+    for name in finite:
+        parameter(owner, name, getattr(model, name))
+    for name in not_negative:
+        parameter(owner, name, getattr(model, name), minimum=0.0)
+    for name in positive:
+        parameter(owner, name, getattr(model, name), minimum=0.0, exclusive=True)
+
+
+def choice(owner: str, name: str, value: object, options: tuple[str, ...]) -> None:
+    """Refuse a value that is none of the options."""
+    if value not in options:
+        shown = [f'"{option}"' for option in options]
+        raise ValidationError(owner, name, value, f"{', '.join(shown[:-1])} or {shown[-1]}")
+
+
 def steps(owner: str, name: str, value: ArrayLike, dt: float, *, minimum: int = 0) -> np.ndarray:
     """Return times in ms as whole numbers of steps of `dt`, or refuse them with the nearest that would do."""
     exact = np.asarray(value, np.float64) / dt

@@ -63,18 +63,24 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     return dispatcher
 
 
-def inlined(function: Callable) -> Callable:
-    """Let compiled code take a plain function in at every call; called from plain Python it stays one.
+def shared(function: Callable, **options: Any) -> Callable:
+    """Let compiled code call a plain function; called from plain Python it stays one.
 
-    For small functions that loops should vectorise through, and whose two forms tests compare bit by bit.
+    Tests compare the two forms bit by bit, which `compiled` does not allow: it leaves only the compiled one.
     """
+    options = {"error_model": "numpy", **options}
 
-    @overload(function, jit_options={"error_model": "numpy", "forceinline": True})
+    @overload(function, jit_options=options)  # pyright: ignore[reportArgumentType]
     @functools.wraps(function)  # Numba wants the very signature
     def implementation(*arguments):
         return function
 
     return function
+
+
+def inlined(function: Callable) -> Callable:
+    """As `shared`, for small functions: compiled code takes them in at every call, so that loops vectorise."""
+    return shared(function, forceinline=True)
 
 
 def cache_folders() -> list[Path]:

@@ -10,8 +10,7 @@ import numpy as np
 from snn import checks
 from snn.arithmetic import fma
 from snn.errors import ValidationError
-from snn.neurons.integrate_and_fire import Parameter
-from snn.neurons.model import Lowered, Model, Values, step_of
+from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 from snn.neurons.steps import Delta, DeltaArrivals, DeltaState
 from snn.random import Distribution
 

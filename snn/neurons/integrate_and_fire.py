@@ -41,7 +41,7 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
-from snn.neurons.model import Lowered, Model, Values
+from snn.neurons.model import Lowered, Model, Parameter, Values
 from snn.neurons.steps import (
     Alpha,
     AlphaState,
@@ -57,9 +57,7 @@ from snn.neurons.steps import (
     TwoExponentials,
     TwoExponentialsState,
 )
-from snn.random import Distribution
 
-Parameter = float | np.ndarray | Distribution
 Synapse = Literal["delta", "exponential", "alpha"]
 
 

@@ -22,9 +22,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba.extending import overload
 
 from snn.jit import compiled
+from snn.random import Distribution
 
 _STEPS: dict[type, Callable] = {}
 
@@ -68,6 +70,7 @@ class Lowered(NamedTuple):
     arrivals: type
 
 
+Parameter = float | np.ndarray | Distribution
 Values = dict[str, Any]  # numbers, or arrays with an element a neuron
 
 
