@@ -15,6 +15,8 @@ from snn.neurons import step
 from snn.program.neurons import pack
 
 MODELS = [
+    snn.AdaptiveLIF(i_e=400.0),
+    snn.AdaptiveLIF(synapse="exponential", reset="soft", t_ref=0.0),
     snn.ConductanceLIF(i_e=300.0),
     snn.ConductanceLIF(integrator="exponential_euler", t_ref=0.0),
     snn.AdEx(i_e=700.0, t_ref=0.0),
