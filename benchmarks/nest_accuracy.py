@@ -255,6 +255,26 @@ def in_nest(family: str, case: Case, steps: int) -> Response:
     return Response(spikes[spikes <= steps], v[np.argsort(at)][:steps])
 
 
+def follow(rates: Callable, p: Any, current: float, hold: bool) -> Callable:
+    """Return the equations as a function of time and state; a refractory neuron's v is held."""
+
+    def changes(t: float, y: np.ndarray) -> list[float]:
+        changed = rates(p, y, current)
+        return [0.0, *changed[1:]] if hold else changed
+
+    return changes
+
+
+def reaches(peak: float) -> Any:
+    """Return the event that ends a solution at the peak."""
+
+    def event(t: float, y: np.ndarray) -> float:
+        return y[0] - peak
+
+    event.terminal, event.direction = True, 1.0
+    return event
+
+
 def reference(family: str, case: Case, steps: int) -> Response:
     """Solve the equations, from one arrival, change of the current, or spike to the next."""
     p, rates = case.model, FAMILIES[family].rates
@@ -269,32 +289,16 @@ def reference(family: str, case: Case, steps: int) -> Response:
     for k in range(steps):
         before = int(np.searchsorted(onsets, k, side="right"))
         current = case.amplitudes[before - 1] if before else 0.0
-        now, start, first = k * DT, y[0], None
+        passed, start, first = 0.0, y[0], None
         hold = k < held and reset is not None
-
-        def changes(t: float, y: np.ndarray, hold: bool = hold, current: float = current) -> list[float]:
-            changed = rates(p, y, current)
-            return [0.0, *changed[1:]] if hold else changed
-
-        options = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
-        end = (k + 1) * DT
-        while now < end:
-            events = None
-            if peak is not None and not hold:
-                events = lambda t, y: y[0] - peak  # noqa: E731
-                events.terminal, events.direction = True, 1.0
-            solution = solve_ivp(changes, (now, end), y, events=events, **options)
-            now, y = solution.t[-1], solution.y[:, -1].copy()
-            if solution.status == 1:
-                first, y[0] = k + 1, reset
+        while passed < DT:
+            peaks = [reaches(peak)] if peak is not None and not hold else None
+            course = follow(rates, p, current, hold)
+            solution = solve_ivp(course, (passed, DT), y, method="DOP853", rtol=1e-12, atol=1e-12, events=peaks)
+            passed, y = solution.t[-1], solution.y[:, -1].copy()
+            if solution.status:  # at the peak, or so near a pole that time has no smaller steps
+                first, y[0], hold, held = k + 1, reset, refractory > 0, k + 1 + refractory
                 y[-1] += jump
-                hold = refractory > 0
-                held = k + 1 + refractory
-
-                def changes(t: float, y: np.ndarray, hold: bool = hold, current: float = current) -> list[float]:
-                    changed = rates(p, y, current)
-                    return [0.0, *changed[1:]] if hold else changed
-
         for train, weight in zip(arrivals, case.weights, strict=True):
             if k + 1 in train:
                 if hasattr(p, "e_ex"):
