@@ -91,3 +91,9 @@ def test_a_neuron_that_is_not_armed_stays_finite_and_silent(model):
         assert np.isfinite(s).all()
     s, spiked = compiled_step(p, s, x, True)
     assert spiked or isinstance(model, snn.HodgkinHuxley)
+
+
+def test_no_two_classes_of_parameters_look_alike_to_numba():
+    # Its dispatchers tell NamedTuples by the class's name and fields, not by the class.
+    classes = list(snn.neurons.model._STEPS)
+    assert len({(one.__name__, one._fields) for one in classes}) == len(classes)
