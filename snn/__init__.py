@@ -28,7 +28,18 @@ from snn.errors import (
     ValidationError,
 )
 from snn.network import Network
-from snn.neurons import IF, LIF, QIF, AdEx, ConductanceLIF, DiscreteLIF, HodgkinHuxley, Izhikevich
+from snn.neurons import (
+    IF,
+    LIF,
+    QIF,
+    AdaptiveLIF,
+    AdEx,
+    ConductanceLIF,
+    CustomModel,
+    DiscreteLIF,
+    HodgkinHuxley,
+    Izhikevich,
+)
 from snn.program import Program, lower
 from snn.random import Normal, Uniform
 from snn.recording import Recording
@@ -39,10 +50,12 @@ __all__ = [
     "LIF",
     "QIF",
     "AdEx",
+    "AdaptiveLIF",
     "AllToAll",
     "BackendUnavailable",
     "ConductanceLIF",
     "Conv2d",
+    "CustomModel",
     "Dense",
     "DiscreteLIF",
     "Edges",

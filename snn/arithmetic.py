@@ -21,8 +21,9 @@ from snn.jit import inlined, intrinsic
 
 def fma(a: float, b: float, c: float) -> float:
     """Return ``a * b + c``, rounded once."""
+    a, b, c = float(a), float(b), float(c)  # NumPy's would warn of inf and nan
     if math.isfinite(a) and math.isfinite(b) and math.isfinite(c):
-        exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+        exact = Fraction(a) * Fraction(b) + Fraction(c)
         try:
             return float(exact) if exact else a * b + c
         except OverflowError:

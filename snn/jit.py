@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numba
 import numba.extending
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import caching, cgutils, types
 from numba.extending import overload
 
 intrinsic: Any = numba.extending.intrinsic  # its result takes one argument less than what it decorates
@@ -49,7 +50,38 @@ def _newest_source() -> tuple[float, int]:
 _STAMP = _newest_source()
 
 
-def compiled(function: Callable | None = None, **options: Any) -> Any:
+_never_cached: weakref.WeakSet[type] = weakref.WeakSet()
+
+
+def never_cached(structure: type) -> type:
+    """Keep kernels that take this NamedTuple class out of the on-disk cache, and return the class.
+
+    The cache would find them again by the class's name, under which another program may know another class.
+    """
+    _never_cached.add(structure)
+    return structure
+
+
+def _may_be_cached(signature: Any) -> bool:
+    """Return whether no class in a signature, a tuple of Numba's types, is one that is `never_cached`."""
+    if not isinstance(signature, tuple | types.BaseTuple):
+        return True
+    parts: Any = signature
+    return getattr(signature, "instance_class", None) not in _never_cached and all(map(_may_be_cached, parts))
+
+
+class _Cache(caching.FunctionCache):
+    """Numba's cache of a function, but for kernels that are not to be kept."""
+
+    def load_overload(self, sig, target_context):
+        return super().load_overload(sig, target_context) if _may_be_cached(sig) else None
+
+    def save_overload(self, sig, data):
+        if _may_be_cached(sig):
+            super().save_overload(sig, data)
+
+
+def compiled(function: Callable | None = None, *, cache: bool = True, **options: Any) -> Any:
     """Compile a function with Numba and keep the machine code in Numba's on-disk cache.
 
     A cached kernel is dropped when any source file of this package changes, since Numba itself watches only the file
@@ -60,21 +92,24 @@ def compiled(function: Callable | None = None, **options: Any) -> Any:
     ----------
     function : callable
         What to compile; the decorator may also be called with Numba's options first, such as ``inline="always"``.
+    cache : bool
+        Whether to keep the machine code.
     """
     if function is None:
-        return lambda inner: compiled(inner, **options)
+        return lambda inner: compiled(inner, cache=cache, **options)
     options = {"nogil": True, "error_model": "numpy", **options}
+    dispatcher: Any = numba.njit(**options)(function)
+    if not cache or not hasattr(dispatcher, "_cache"):  # NUMBA_DISABLE_JIT=1 leaves functions as they are
+        return dispatcher
     try:
-        dispatcher: Any = numba.njit(cache=True, **options)(function)
+        kept: Any = _Cache(function)
     except RuntimeError as error:  # Numba found no folder it may write to
         _warn_uncached(str(error))
-        return numba.njit(**options)(function)
-    if not hasattr(dispatcher, "_cache"):  # NUMBA_DISABLE_JIT=1 leaves functions as they are
         return dispatcher
-    cache = dispatcher._cache
-    _cache_folders.add(cache.cache_path)
+    _cache_folders.add(kept.cache_path)
     # An index of another version is not even unpickled, so classes it names may have gone.
-    cache._cache_file._version = f"{cache._cache_file._version} {_STAMP}"
+    kept._cache_file._version = f"{kept._cache_file._version} {_STAMP}"
+    dispatcher._cache = kept
     return dispatcher
 
 

@@ -1,11 +1,26 @@
 """Neuron models, one file a family."""
 
+from snn.neurons.adaptive import AdaptiveLIF
 from snn.neurons.adex import AdEx
 from snn.neurons.conductance import ConductanceLIF
+from snn.neurons.custom import CustomModel
 from snn.neurons.discrete import DiscreteLIF
 from snn.neurons.hodgkin_huxley import HodgkinHuxley
 from snn.neurons.integrate_and_fire import IF, LIF
 from snn.neurons.model import Model, step
 from snn.neurons.quadratic import QIF, Izhikevich
 
-__all__ = ["IF", "LIF", "QIF", "AdEx", "ConductanceLIF", "DiscreteLIF", "HodgkinHuxley", "Izhikevich", "Model", "step"]
+__all__ = [
+    "IF",
+    "LIF",
+    "QIF",
+    "AdEx",
+    "AdaptiveLIF",
+    "ConductanceLIF",
+    "CustomModel",
+    "DiscreteLIF",
+    "HodgkinHuxley",
+    "Izhikevich",
+    "Model",
+    "step",
+]

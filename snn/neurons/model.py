@@ -32,11 +32,19 @@ from snn.random import Distribution
 _STEPS: dict[type, Callable] = {}
 
 
-def step_of(parameters: type) -> Callable[[Callable], Callable]:
-    """Register the decorated function as the step of models whose lowered parameters have this class."""
+def step_of(parameters: type, cache: bool = True) -> Callable[[Callable], Callable]:
+    """Register the decorated function as the step of models whose lowered parameters have this class.
+
+    Parameters
+    ----------
+    parameters : type
+        A NamedTuple class.
+    cache : bool
+        Whether to keep the machine code on disk.
+    """
 
     def register(function: Callable) -> Callable:
-        _STEPS[parameters] = compiled(function)
+        _STEPS[parameters] = compiled(function, cache=cache)
         return _STEPS[parameters]
 
     return register

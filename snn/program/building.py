@@ -19,7 +19,8 @@ from snn.program import rows, synapses
 from snn.program.lists import Listed
 from snn.program.tables import Bundles
 
-_DRAWER = 2**22  # synapses that a builder collects before it writes them to their rows
+_BYTES = 10  # that a synapse takes while it is sorted, at most
+_DRAWER = 2**21  # synapses that a builder collects before it writes them to their rows
 _PIECES = 8  # in how many pieces each thread writes its share of the rows
 
 
@@ -190,11 +191,12 @@ def build_rows(
         If the synapses will not fit into memory.
     """
     expected = sum(one.expected for one in lists)
-    require(rows.BYTES_A_SYNAPSE * expected, f"{expected:,.0f} synapses, while they are sorted,")
+    require(_BYTES * expected, f"{expected:,.0f} synapses, while they are sorted,")
     work = _Building(lists, slots, bank_slots, sizes, dt, seed, threads)
     by_builder = work.count()
     counts = by_builder.sum(axis=0, dtype=np.int64)
-    starts = np.cumsum(np.concatenate([[0], rows.room(counts)]))
+    delays = np.repeat(work.bundles.reach - work.bundles.lead + 1, sizes[work.bundles.source])
+    starts = np.cumsum(np.concatenate([[0], rows.room(counts, delays)]))
     try:
         keys = np.empty(int(starts[-1]) + 1, np.uint64)
     except MemoryError:

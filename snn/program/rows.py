@@ -13,9 +13,8 @@ import numpy as np
 from snn.jit import compiled
 from snn.program.tables import LONGEST_RUN, NARROW, UNIFORM, WIDE
 
-# A run of one synapse takes five words, and the row's end one; a key takes four.
-_WORDS_A_SYNAPSE = 5
-BYTES_A_SYNAPSE = 2 * _WORDS_A_SYNAPSE
+_KEY_WORDS = 4
+_HEAD_WORDS, _WIDE_WORDS = 2, 3  # of a run, and for each of its synapses, if the form is WIDE: others only if shorter
 _PARTS = 256  # of the rows: the last lines of all rows of one fit into a second-level cache
 _FEW = 8  # different weights of one delay that are looked for before a run holds a weight a synapse
 
@@ -300,6 +299,14 @@ def read_rows(words, rows, lead, sources, places, weights, delays):
     return found
 
 
-def room(counts: np.ndarray) -> np.ndarray:
-    """Return how many keys' room each row needs while it is built, int64 (rows,)."""
-    return np.where(counts > 0, (_WORDS_A_SYNAPSE * counts + 4) // 4, 0)
+def room(counts: np.ndarray, delays: np.ndarray) -> np.ndarray:
+    """Return how many keys' room each row needs while it is built, int64 (rows,).
+
+    Parameters
+    ----------
+    counts, delays : ndarray of int64 (rows,)
+        Synapses of each row, and how many different delays they may have.
+    """
+    runs = np.minimum(counts, delays) + counts // LONGEST_RUN
+    words = np.maximum(_KEY_WORDS * counts, _WIDE_WORDS * counts + _HEAD_WORDS * runs + 1)
+    return np.where(counts > 0, (words + _KEY_WORDS - 1) // _KEY_WORDS, 0)

@@ -15,6 +15,8 @@ from snn.neurons import step
 from snn.program.neurons import pack
 
 MODELS = [
+    snn.AdaptiveLIF(i_e=400.0),
+    snn.AdaptiveLIF(synapse="exponential", reset="soft", t_ref=0.0),
     snn.ConductanceLIF(i_e=300.0),
     snn.ConductanceLIF(integrator="exponential_euler", t_ref=0.0),
     snn.AdEx(i_e=700.0, t_ref=0.0),
@@ -89,3 +91,9 @@ def test_a_neuron_that_is_not_armed_stays_finite_and_silent(model):
         assert np.isfinite(s).all()
     s, spiked = compiled_step(p, s, x, True)
     assert spiked or isinstance(model, snn.HodgkinHuxley)
+
+
+def test_no_two_classes_of_parameters_look_alike_to_numba():
+    # Its dispatchers tell NamedTuples by the class's name and fields, not by the class.
+    classes = list(snn.neurons.model._STEPS)
+    assert len({(one.__name__, one._fields) for one in classes}) == len(classes)
