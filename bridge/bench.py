@@ -37,6 +37,7 @@ def measure(
     seed: int = 1,
     engine: str = "grid",
     drive: str | None = None,
+    weight_bits: int = 32,
 ) -> dict[str, Any]:
     """Build, compile, warm up and run a network.
 
@@ -55,6 +56,8 @@ def measure(
         As `snn.Simulation` takes it.
     drive : str, optional
         Input of pd14, "poisson" (the default) or "dc".
+    weight_bits : int
+        As `snn.Simulation` takes it.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def measure(
     choices = {"drive": drive or "poisson"} if name == "pd14" else {}
     begun = time.perf_counter()
     network = NETWORKS[name](scale=scale, seed=seed, **choices)
-    simulation = snn.Simulation(network, dt=DT, engine=engine, threads=threads)
+    simulation = snn.Simulation(network, dt=DT, engine=engine, threads=threads, weight_bits=weight_bits)
     built = time.perf_counter()
     simulation.run(DT)
     compiled = time.perf_counter()
@@ -99,6 +102,7 @@ def measure(
         "scale": scale,
         "seed": seed,
         "threads": threads,
+        "weight_bits": weight_bits,
         "neurons": neurons,
         "synapses": synapses,
         "build_s": round(built - begun, 3),

@@ -137,9 +137,10 @@ def uncounted(function: Callable) -> Any:
     """Compile a function that makes no arrays, without the counting of references.
 
     Numba counts a reference to every array of every argument at each call, with atomic instructions: with the tables
-    of a Program that is more than what is done in between. The caller's references keep the arrays alive.
+    of a Program that is more than what is done in between. The caller's references keep the arrays alive. Only compiled
+    code may call it: without the wrapper for Python, which unpacks every table, compilation takes half as long.
     """
-    return compiled(function, _nrt=False)
+    return compiled(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def cache_folders() -> list[Path]:

@@ -44,6 +44,9 @@ class Simulation:
         100 + i of one that starts at 0, so that a batch may be split.
     seed : int, optional
         Seed of random input; the network's by default.
+    weight_bits : {32, 16}
+        To how many bits weights are rounded, so that they err by at most 2^-31 or 2^-15 of the largest on their port.
+        With 16 a synapse that has a weight of its own takes 4 bytes of memory instead of 6.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Simulation:
         batch: int = 1,
         first_sample: int = 0,
         seed: int | None = None,
+        weight_bits: int = 32,
     ):
         if not isinstance(network, Network):
             raise ValidationError("Simulation", "network", network, "a snn.Network")
@@ -86,7 +90,7 @@ class Simulation:
         seed = network.seed if seed is None else checks.seed("Simulation", seed)
         dt = checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
         self.network = network
-        self.program = lower(network, dt, threads)
+        self.program = lower(network, dt, threads, weight_bits)
         self._known = network.populations | network.sources  # what is added to the network later is not simulated
         self._probes = tuple(network.probes)
         self.dt = self.program.dt

@@ -28,6 +28,7 @@ def bench(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the network and its input.")] = 1,
     engine: Annotated[str, typer.Option(help="Engine, as snn.Simulation takes it.")] = "grid",
     drive: Annotated[str | None, typer.Option(help="Input of pd14: poisson (by default) or dc.")] = None,
+    weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 32 or 16.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -49,6 +50,7 @@ def bench(
             seed=seed,
             engine=engine,
             drive=drive,
+            weight_bits=weight_bits,
         )
         if as_json:
             import json

@@ -56,8 +56,9 @@ def lower_model(population: Population, values: Values, dt: float) -> Lowered:
 class _Lowering:
     """One run of `lower`: the network, and the tables as they grow."""
 
-    def __init__(self, network: Network, dt: float, threads: int):
+    def __init__(self, network: Network, dt: float, threads: int, weight_bits: int):
         self.network, self.dt, self.threads, self.seed = network, dt, threads, network.seed
+        self.weight_bits = weight_bits
         self.populations = list(network.populations.values())
         self.trains = [s for s in network.sources.values() if s.shape and not isinstance(s.stimulus, Current)]
         self.order: list[Population | Source] = [*self.populations, *self.trains]
@@ -148,7 +149,7 @@ class _Lowering:
             low, high = synapses.weight_bounds(projection)
             for port, size in zip(self.ports_of(projection), (max(high, 0.0), max(-low, 0.0)), strict=True):
                 largest[first + port] = max(largest[first + port], size)
-        self.quanta = np.array([synapses.quantum_of(w) for w in largest])
+        self.quanta = np.array([synapses.quantum_of(w, self.weight_bits) for w in largest])
 
     def lower_projections(self) -> None:
         """Lower every projection, each by its kind."""
@@ -313,7 +314,7 @@ def _by_node(nodes: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
     return order.astype(np.int64)[first[0] :], first - first[0]
 
 
-def lower(network: Network, dt: float, threads: int = 1) -> Program:
+def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) -> Program:
     """Lower a network for one step length.
 
     Parameters
@@ -323,6 +324,8 @@ def lower(network: Network, dt: float, threads: int = 1) -> Program:
         Step in ms.
     threads : int
         How many build, and among how many the work is to be shared.
+    weight_bits : {32, 16}
+        To how many bits weights are rounded.
 
     Raises
     ------
@@ -332,9 +335,11 @@ def lower(network: Network, dt: float, threads: int = 1) -> Program:
         If the synapses do not fit into memory.
     """
     dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
+    if weight_bits not in (32, 16):
+        raise ValidationError("lower", "weight_bits", weight_bits, "32 or 16")
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
-    work = _Lowering(network, dt, threads)
+    work = _Lowering(network, dt, threads, weight_bits)
     work.lower_neurons()
     work.lower_nodes()
     work.lower_quanta()

@@ -14,19 +14,17 @@ from snn.network import Projection
 from snn.program.tables import LONGEST_DELAY
 from snn.random import Distribution
 
-LARGEST = 30  # weights are integers of at most 2^30
 
-
-def quantum_of(largest: float) -> float:
+def quantum_of(largest: float, weight_bits: int = 32) -> float:
     """Return the power of two whose multiples stand for weights up to `largest` in size.
 
-    It is 2^(e - 30) with 2^e the first power of two not below `largest`, so rounding costs a weight at most
-    2^-30 of the largest one. A port without weights has the quantum 1.
+    It is 2^(e - weight_bits + 2) with 2^e the first power of two not below `largest`, so rounding costs a weight of 32
+    bits at most 2^-30 of the largest one. A port without weights has the quantum 1.
     """
     if largest == 0:
         return 1.0
     mantissa, exponent = math.frexp(largest)
-    return math.ldexp(1.0, exponent - (mantissa == 0.5) - LARGEST)
+    return math.ldexp(1.0, exponent - (mantissa == 0.5) - weight_bits + 2)
 
 
 def to_integers(weights: ArrayLike, quantum: float | np.ndarray) -> np.ndarray:

@@ -320,7 +320,7 @@ def drive(tables, memory, c, amplitudes, shift):
             memory.drives[sample, first + i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 
 
-@uncounted
+@compiled
 def carry(memory, steps, history):
     """Move the spikes of the last `history` steps to the front, as those before the next span."""
     for sample in range(memory.ends.shape[0]):
@@ -333,7 +333,7 @@ def carry(memory, steps, history):
                 ends[row] = first + ends[steps + row] - begin
 
 
-@uncounted
+@compiled
 def collect(memory, slices, history, steps, out_sample, out_step, out_neuron):
     """List the spikes of some slices of one node, by sample, step and neuron; returns how many (counts if no room)."""
     found = 0
