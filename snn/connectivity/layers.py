@@ -50,6 +50,10 @@ class Dense:
             )
         return (self.weights.shape[0],)
 
+    def count(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of synapses."""
+        return self.weights.size
+
     def portions(self, sources: int, targets: int, same: bool = False) -> int:
         """Return the number of portions of a list of the synapses: one."""
         return 1

@@ -190,6 +190,7 @@ class AdEx(Model):
     integrator: Literal["dormand_prince", "exponential_euler"] = "dormand_prince"
 
     def __post_init__(self):
+        super().__post_init__()
         checks.parameters(
             self,
             finite=("v_rest", "v_threshold", "v_peak", "v_reset", "a", "b", "e_ex", "e_in", "i_e"),
@@ -197,6 +198,15 @@ class AdEx(Model):
             positive=("c_m", "g_l", "delta_t", "tau_w", "tau_syn", "tau_syn_inh"),
         )
         checks.choice("AdEx", "integrator", self.integrator, ("dormand_prince", "exponential_euler"))
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a parameter or state variable, "1" if it has none."""
+        return {"a": "nS", "b": "pA", "w": "pA"}.get(name) or super().unit(name)
+
+    @property
+    def weight_unit(self) -> str:
+        """Unit of the weights of spikes that arrive here."""
+        return "nS"
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the port that a spike of this sign arrives at."""

@@ -185,9 +185,15 @@ class ConductanceLIF(Model):
     integrator: Literal["gauss", "exponential_euler"] = "gauss"
 
     def __post_init__(self):
+        super().__post_init__()
         checks.parameters(self, finite=("v_rest", "v_threshold", "v_reset", "e_ex", "e_in", "i_e"))
         checks.parameters(self, positive=("c_m", "g_l", "tau_syn", "tau_syn_inh"), not_negative=("t_ref",))
         checks.choice("ConductanceLIF", "integrator", self.integrator, ("gauss", "exponential_euler"))
+
+    @property
+    def weight_unit(self) -> str:
+        """Unit of the weights of spikes that arrive here."""
+        return "nS"
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the port that a spike of this sign arrives at."""

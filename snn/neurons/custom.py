@@ -127,6 +127,7 @@ class CustomModel(Model):
         _register(cls, {name: _checked(cls, name, sample) for name in _names(cls)})
 
     def __post_init__(self):
+        super().__post_init__()
         checks.parameters(self, finite=tuple(field.name for field in fields(self)))
 
     def port(self, weight_is_negative: bool) -> str:

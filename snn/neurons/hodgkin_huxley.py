@@ -218,6 +218,7 @@ class HodgkinHuxley(Model):
     integrator: Literal["dormand_prince", "exponential_euler"] = "dormand_prince"
 
     def __post_init__(self):
+        super().__post_init__()
         checks.parameters(
             self,
             finite=("e_na", "e_k", "v_rest", "v_t", "e_ex", "e_in", "i_e"),
@@ -225,6 +226,11 @@ class HodgkinHuxley(Model):
             positive=("c_m", "g_l", "tau_syn", "tau_syn_inh"),
         )
         checks.choice("HodgkinHuxley", "integrator", self.integrator, ("dormand_prince", "exponential_euler"))
+
+    @property
+    def weight_unit(self) -> str:
+        """Unit of the weights of spikes that arrive here."""
+        return "nS"
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the port that a spike of this sign arrives at."""

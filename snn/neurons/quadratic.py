@@ -148,6 +148,7 @@ class _Quadratic(Model):
     integrator: Integrator
 
     def __post_init__(self):
+        super().__post_init__()
         name = type(self).__name__
         inhibition = () if self.tau_syn_inh is None else ("tau_syn_inh",)
         checks.parameters(self, finite=("v_peak", "i_e"), positive=("tau_syn", *inhibition))
@@ -243,6 +244,10 @@ class QIF(_Quadratic):
         checks.parameters(self, finite=("v_rest", "v_threshold", "v_reset"))
         checks.parameters(self, not_negative=("t_ref",), positive=("c_m", "k"))
 
+    def unit(self, name: str) -> str:
+        """Return the unit of a parameter or state variable, "1" if it has none."""
+        return "nS/mV" if name == "k" else super().unit(name)
+
     def lower(self, values: Values, dt: float) -> Lowered:
         """Compute the polynomial, and factors over one step of `dt` ms."""
         square = values["k"] / values["c_m"]
@@ -308,6 +313,10 @@ class Izhikevich(_Quadratic):
     def __post_init__(self):
         super().__post_init__()
         checks.parameters(self, finite=("b", "c", "d"), not_negative=("a",))
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a parameter or state variable, "1" if it has none."""
+        return "mV" if name == "c" else super().unit(name)
 
     def lower(self, values: Values, dt: float) -> Lowered:
         """Compute factors over one step of `dt` ms."""

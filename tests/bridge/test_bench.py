@@ -75,7 +75,7 @@ def test_the_checksum_counts_time_and_neuron():
     def of(steps, neurons):
         count = len(steps)
         columns = np.zeros(count, np.int32), np.array(steps, np.int64), np.array(neurons, np.int32)
-        return checksum([snn.recording.SpikeRecord(*columns, (4,), 1, 0.1, 0.0, 1.0)])
+        return checksum([snn.recording.SpikeRecord(*columns, (4,), 1, 0.1, 0.0, 1.0, np.arange(4))])
 
     assert of([1, 2], [3, 0]) == of([2, 1], [0, 3])
     assert len({of([1, 2], [3, 0]), of([1, 2], [0, 3]), of([1, 1], [3, 0]), of([], [])}) == 4
