@@ -230,7 +230,6 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
             slices.stop[s],
             memory.sums[sample],
             slices.slot[s],
-            nodes.ports[node],
             memory.flows[sample],
             nodes.flow[node],
             tables.quanta,

@@ -3,10 +3,15 @@
 Numba's own parallel loops fork and join at every loop; here each thread stays in the compiled function for a whole
 span, and meets the others by counting in shared memory: microseconds less per window, and one kernel for any number
 of threads.
+
+A thread that waits long goes to sleep for a moment. While other processes have the cores, one that merely offers its
+core does not get it back for milliseconds; one that wakes up does, and a core that falls idle takes over who waits for
+another.
 """
 
 from __future__ import annotations
 
+import platform
 import sys
 import threading
 from collections.abc import Callable
@@ -15,9 +20,10 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from snn.jit import compiled, intrinsic
+from snn.jit import intrinsic, uncounted, with_plain_form
 
-_SPINS = 2000  # looks at the counter before the core is offered to somebody else
+_LOOKS = 1000  # at the counter, some 40 microseconds, before a thread goes to sleep
+_SLEEP = 10  # microseconds
 
 
 @intrinsic
@@ -38,16 +44,30 @@ def _counted(typing_context, counter):
     return types.int64(counter), generate
 
 
+@with_plain_form(lambda: None)
+def _pause(typing_context):
+    """Tell the processor that this is a loop that waits."""
+
+    def generate(context, builder, signature, arguments):
+        if platform.machine() in ("x86_64", "AMD64"):
+            hint = ir.FunctionType(ir.VoidType(), [])
+            builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), hint), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 if sys.platform == "win32":
+    _sleep_ms = types.ExternalFunction("Sleep", types.void(types.uint32))
 
-    @compiled
-    def _yield_core():
-        return 0
+    @uncounted
+    def _sleep(microseconds):
+        _sleep_ms(0)
 else:
-    _yield_core = types.ExternalFunction("sched_yield", types.int32())
+    _sleep = types.ExternalFunction("usleep", types.int32(types.uint32))
 
 
-@compiled
+@uncounted
 def meet(counter, threads, meeting):
     """Wait until all threads have come to this meeting.
 
@@ -62,11 +82,13 @@ def meet(counter, threads, meeting):
     if threads == 1:
         return
     _count_in(counter)
-    spins = 0
+    looks = 0
     while _counted(counter) < threads * meeting:
-        spins += 1
-        if spins > _SPINS:
-            _yield_core()
+        looks += 1
+        if looks > _LOOKS:
+            _sleep(_SLEEP)
+        else:
+            _pause()
 
 
 def run_together(function: Callable, threads: int) -> None:

@@ -11,32 +11,36 @@ from snn.neurons import step
 from snn.random import STRIP
 
 
-def _plain_gather(prototype, sums, first, stride, flows, flow, quanta, port):
+def _plain_take(prototype, sums, first, stride, flows, flow, quanta, port):
     last = len(prototype) - 1
     totals = [float(sums[first + i * stride]) for i in range(last)] + [float(flows[flow])]
+    sums[first : first + last * stride : stride] = 0
     return type(prototype)(*(total * quanta[port + i] for i, total in enumerate(totals)))
 
 
-@with_plain_form(_plain_gather)
-def gather(typing_context, prototype, sums, first, stride, flows, flow, quanta, port):
-    """Return what arrived at one neuron: for port i, ``sums[first + i stride] * quanta[port + i]``, which is exact.
+@with_plain_form(_plain_take)
+def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, port):
+    """Return what arrived at one neuron, and clear its sums.
 
-    The last field, the current, is ``flows[flow]`` in its quanta.
+    For port i it is ``sums[first + i stride] * quanta[port + i]``, which is exact; the last field, the current, is
+    ``flows[flow]`` in its quanta.
     """
 
     def generate(context, builder, signature, arguments):
         # Raw addresses: an index that might be negative would keep the loop from being vectorised.
-        def item(position, index):
+        def place(position, index):
             data = context.make_array(signature.args[position])(context, builder, arguments[position]).data
-            return builder.load(builder.gep(data, [index]))
+            return builder.gep(data, [index])
 
         _, _, first, stride, _, flow, _, port = arguments
         items = []
         for i in range(len(prototype)):
             number = ir.Constant(ir.IntType(64), i)
             last = i == len(prototype) - 1
-            total = item(4, flow) if last else item(1, builder.add(first, builder.mul(stride, number)))
-            unit = item(6, builder.add(port, number))
+            source = place(4, flow) if last else place(1, builder.add(first, builder.mul(stride, number)))
+            total, unit = builder.load(source), builder.load(place(6, builder.add(port, number)))
+            if not last:
+                builder.store(ir.Constant(ir.IntType(64), 0), source)
             items.append(builder.fmul(builder.sitofp(total, ir.DoubleType()), unit))
         return context.make_tuple(builder, signature.return_type, items)
 
@@ -45,9 +49,7 @@ def gather(typing_context, prototype, sums, first, stride, flows, flow, quanta, 
 
 
 @uncounted
-def update(
-    group, sample, offset, start, stop, sums, slot, ports, flows, flow, quanta, quantum, armed, flags, ids, place
-):
+def update(group, sample, offset, start, stop, sums, slot, flows, flow, quanta, quantum, armed, flags, ids, place):
     """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
 
     Parameters
@@ -56,8 +58,8 @@ def update(
         Parameters and state.
     sample, offset : int
         Row of the state, and column of the node's first neuron.
-    sums, slot, ports : ndarray of int64, int, int
-        Sums of one sample, first slot of the slice, its number of ports for events; their sums are cleared.
+    sums, slot : ndarray of int64, int
+        Sums of one sample, which are cleared, and first slot of the slice.
     flows, flow : ndarray of int64, int
         Currents that flow in one sample, and where the node's begin.
     quanta, quantum : ndarray of float64, int
@@ -81,7 +83,7 @@ def update(
         spikes = 0
         for i in range(low, high):
             column = offset + i
-            arrivals = gather(arriving, sums, slot + i - start, stride, flows, flow + i, quanta, quantum)
+            arrivals = take(arriving, sums, slot + i - start, stride, flows, flow + i, quanta, quantum)
             state, spiked = step(load(parameters, sample, column), load(old, sample, column), arrivals, armed)
             store(old, sample, column, state)
             flags[i - low] = spiked
@@ -91,7 +93,6 @@ def update(
                 if flags[i - low]:
                     ids[place] = i
                     place += 1
-    sums[slot : slot + ports * stride] = 0
     return place
 
 
