@@ -10,13 +10,14 @@ import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from snn import checks
 from snn.errors import ValidationError
 from snn.random import uniforms
 
 if TYPE_CHECKING:
+    from scipy import sparse
+
     from snn.recording import SpikeRecord
 
 _PAIR_SEED = 0  # the pairs of neurons are drawn once and for all
@@ -57,6 +58,8 @@ def cv_by_neuron(record: SpikeRecord) -> np.ndarray:
 
 def correlation(record: SpikeRecord, bin_size: float, pairs: int) -> float:
     """Return the mean correlation coefficient of pairs of neurons."""
+    from scipy.sparse import csr_array
+
     pairs = checks.integer("correlation", "pairs", pairs, minimum=1)
     width, bins = _bins(record, bin_size)
     at, inside = _binned(record, width, bins)
@@ -65,7 +68,7 @@ def correlation(record: SpikeRecord, bin_size: float, pairs: int) -> float:
     found = []
     for begin, end in itertools.pairwise(ends):
         place = rows[begin:end], at[begin:end]
-        counts = sparse.csr_array((np.ones(end - begin, np.int64), place), shape=(len(record.recorded), bins))
+        counts = csr_array((np.ones(end - begin, np.int64), place), shape=(len(record.recorded), bins))
         found.append(_correlations(counts, pairs))
     together = np.concatenate(found)
     return float(together.mean()) if len(together) else float("nan")

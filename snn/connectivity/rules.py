@@ -9,7 +9,6 @@ the two are one population.
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from snn import checks
 from snn.errors import ValidationError
@@ -169,6 +168,8 @@ class Sparse(Edges):
     """
 
     def __init__(self, matrix: object):
+        from scipy import sparse
+
         if not sparse.issparse(matrix):
             raise ValidationError("Sparse", "matrix", type(matrix).__name__, "a SciPy sparse array")
         coordinates = sparse.coo_array(matrix)

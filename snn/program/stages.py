@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from snn.program.tables import NEVER
 
@@ -29,6 +27,9 @@ def stages_of(nodes: int, ends: list[tuple[int, int, int]]) -> tuple[list[list[i
     windows : ndarray of int64 (stages,)
         In steps.
     """
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     graph = sparse.coo_array(
         (np.ones(len(ends)), ([source for source, _, _ in ends], [target for _, target, _ in ends])),
         shape=(nodes, nodes),
