@@ -11,6 +11,7 @@ from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.threads import run_together
 from snn.errors import NumericalError, ResourceError
+from snn.memory import require
 from snn.program import Group, Program
 from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
 
@@ -72,6 +73,8 @@ class GridCpu:
         self.parameters = [group.parameters for group in program.groups]
         try:
             self._allocate()
+        except ResourceError:
+            raise
         except MemoryError:
             raise ResourceError(
                 f"no memory for {batch} samples of {int(program.nodes.size.sum()):,} neurons and "
@@ -94,6 +97,9 @@ class GridCpu:
         trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
         rows = self.longest // int(every.min()) + 1 if len(every) else 0
         batch = self.batch
+        state = sum(column.nbytes for group in program.groups for column in group.state)
+        needed = batch * (8 * (program.slots + program.flows + rows * columns) + state)
+        require(needed, f"{batch:,} samples of {int(size.sum()):,} neurons")
         self.memory = Memory(
             sums=np.zeros((batch, program.slots), np.int64),
             flows=np.zeros((batch, program.flows), np.int64),
