@@ -24,6 +24,7 @@ from snn.connectivity import (
     AllToAll,
     Conv2d,
     Dense,
+    DistanceDependent,
     Edges,
     FixedInDegree,
     FixedOutDegree,
@@ -95,6 +96,71 @@ def window_pairs(rule, source_shape, target_shape):
                         yield (y, x), (out_y, out_x), (ky, kx)
 
 
+def distance(rule, source, target):
+    """Distance of two neurons of a DistanceDependent rule; over an edge, if it is periodic and that is shorter."""
+    along = [abs(a - b) for a, b in zip(rule.sources[source], rule.targets[target], strict=True)]
+    if rule.periodic:
+        along = [min(d, side - d) for d, side in zip(along, rule.extent, strict=True)]
+    return math.hypot(*along)
+
+
+def near_pairs(rule, n, m, same, seed, stream):
+    """Source and target of every synapse of a DistanceDependent rule: cell by cell, candidates, of which some stay."""
+    reach, scale = rule.kernel.constants.reach, rule.kernel.constants.width
+    crowd = math.sqrt(n / 8 / (rule.extent[0] * rule.extent[1]))
+    cells = [max(1, int(min(side * crowd, math.ceil(2 * side / scale)))) for side in rule.extent]
+    sides = [side / k for side, k in zip(rule.extent, cells, strict=True)]
+    inside = {}
+    for s, place in enumerate(rule.sources):
+        at = tuple(min(int(x // side), k - 1) for x, side, k in zip(place, sides, cells, strict=True))
+        inside.setdefault(at, []).append(s)
+
+    def chance(d):
+        return float(rule.kernel.probability(d))
+
+    def walk(axis, x):
+        """Cells along an axis that may be within reach, and how near they come."""
+        length, side, k = rule.extent[axis], sides[axis], cells[axis]
+        first, last = (math.floor((x + sign * min(reach, 3 * length)) / side) for sign in (-1, 1))
+        if not rule.periodic:
+            found = range(max(first, 0), min(last, k - 1) + 1)
+        else:
+            found = range(first, last + 1) if last - first < k else range(k)
+        for i in found:
+            low, high = side * (i % k), side * (i % k + 1)
+            shifts = (-length, 0, length) if rule.periodic else (0,)
+            yield i % k, min(max(low - x - shift, x + shift - high, 0.0) for shift in shifts)
+
+    found = []
+    for t in range(m):
+        draw, sources = 0, []
+
+        def two(draw, t=t):
+            """How far it is to the next candidate, and the number that decides on it."""
+            a, b, c, d = philox(seed, stream, t, draw, 0, 0)
+            return -math.log(1 - ((a << 21) ^ (b >> 11)) * 2.0**-53), ((c << 21) ^ (d >> 11)) * 2.0**-53
+
+        left, choice = two(draw)
+        x, y = rule.targets[t]
+        for row, dy in walk(1, y):
+            for column, dx in walk(0, x):
+                p, here = chance(math.hypot(dx, dy)), inside.get((column, row), [])
+                if p == 0 or not here:
+                    continue
+                h = p / max(1 - p, 1e-3)
+                while left < h * len(here):
+                    s, here = here[int(left / h)], here[int(left / h) + 1 :]
+                    if choice * -math.expm1(-h) < chance(distance(rule, s, t)) and (
+                        rule.autapses or s != t or not same
+                    ):
+                        sources.append(s)
+                    draw += 1
+                    left, choice = two(draw)
+                left -= h * len(here)
+        found += [(s, t) for s in sorted(sources)]
+    return found
+
+
 def pairs(projection, seed, stream):
     """Source and target of every synapse of a rule that goes through all pairs or draws some."""
     rule, n, m = projection.rule, projection.source_size, projection.target_size
@@ -124,6 +190,8 @@ def pairs(projection, seed, stream):
         return [(s, t) for t in range(m) for s in drawn(t, n)]
     if isinstance(rule, FixedOutDegree):
         return [(s, t) for s in range(n) for t in drawn(s, m)]
+    if isinstance(rule, DistanceDependent):
+        return near_pairs(rule, n, m, same, seed, stream)
     if isinstance(rule, PairwiseBernoulli):
         found = []
         for t in range(m) if rule.probability else ():
@@ -169,7 +237,8 @@ def counted_synapses(projection, seed, stream):
     if isinstance(rule, OneToOne):
         weights = np.broadcast_to(weight, n)
         return [(i, i, weights[i]) for i in range(n)]
-    if isinstance(rule, AllToAll | FixedInDegree | FixedOutDegree | FixedTotalNumber | PairwiseBernoulli):
+    drawn = FixedInDegree | FixedOutDegree | FixedTotalNumber | PairwiseBernoulli | DistanceDependent
+    if isinstance(rule, AllToAll | drawn):
         found = pairs(projection, seed, stream)
         weights = np.broadcast_to(weight, len(found))
         return [(s, t, w) for (s, t), w in zip(found, weights, strict=True)]

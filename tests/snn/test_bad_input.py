@@ -7,6 +7,7 @@ from scipy import sparse
 import snn
 
 NAN, INF = float("nan"), float("inf")
+DISC = snn.DiscKernel(0.5, 0.1)
 
 # What is done, the argument that is refused, and how its value is shown.
 PARTS = {
@@ -57,6 +58,33 @@ PARTS = {
         (lambda: snn.FixedOutDegree(True), "degree", "True"),
         (lambda: snn.FixedTotalNumber(-1), "number", "-1"),
         (lambda: snn.FixedInDegree(1, autapses=1), "autapses", "1"),
+        *((lambda p=p: snn.GaussianKernel(p, 0.1), "p_max", str(p)) for p in (-0.1, 1.1, NAN, "all")),
+        *((lambda s=s: snn.GaussianKernel(0.1, s), "sigma", str(s)) for s in (0.0, -0.1, NAN, INF)),
+        *((lambda c=c: snn.GaussianKernel(0.1, 0.1, c), "cutoff", str(c)) for c in (0.0, -0.1, NAN, None)),
+        *((lambda d=d: snn.ExponentialKernel(0.1, d), "decay_length", str(d)) for d in (0.0, NAN, INF)),
+        (lambda: snn.ExponentialKernel(0.1, 0.1, cutoff=-INF), "cutoff", "-inf"),
+        *((lambda r=r: snn.DiscKernel(0.1, r), "radius", str(r)) for r in (0.0, NAN, INF)),
+        (lambda: snn.DistanceDependent(0.1, [[0.0, 0.0]]), "kernel", "0.1"),
+        (lambda: snn.DistanceDependent(DISC, [0.0, 0.5]), "sources", "(2,)"),
+        (lambda: snn.DistanceDependent(DISC, [[0.0, 0.0, 0.0]]), "sources", "(1, 3)"),
+        (lambda: snn.DistanceDependent(DISC, np.zeros((0, 2))), "sources", "(0, 2)"),
+        (lambda: snn.DistanceDependent(DISC, "grid"), "sources", "'grid'"),
+        (lambda: snn.DistanceDependent(DISC, [[0.5, NAN]]), "sources[0, 1]", "nan"),
+        (lambda: snn.DistanceDependent(DISC, [[0.5, 0.5], [1.1, 0.0]]), "sources[1, 0]", "1.1"),
+        (lambda: snn.DistanceDependent(DISC, [[0.5, 0.5]], [[0.5, -0.1]]), "targets[0, 1]", "-0.1"),
+        *(
+            (lambda e=e: snn.DistanceDependent(DISC, [[0.0, 0.0]], extent=e), "extent", str(e))
+            for e in ((1.0, 0.0), (-1.0, 1.0), "wide")
+        ),
+        (lambda: snn.DistanceDependent(DISC, [[0.0, 0.0]], extent=1.0), "extent", "()"),
+        (lambda: snn.DistanceDependent(DISC, [[0.0, 0.0]], periodic=1), "periodic", "1"),
+        (lambda: snn.DistanceDependent(DISC, [[0.0, 0.0]], autapses=None), "autapses", "None"),
+        *((lambda s=s: snn.grid_positions(s), "shape", str(s)) for s in (4, (4,), (1, 1, 1, 1))),
+        (lambda: snn.grid_positions((4, 0)), "shape", "0"),
+        (lambda: snn.grid_positions((4, 4), (0.0, 1.0)), "extent", "(0.0, 1.0)"),
+        (lambda: snn.random_positions(0, seed=0), "size", "0"),
+        (lambda: snn.random_positions(3, seed=-1), "seed", "-1"),
+        (lambda: snn.random_positions(3, (1.0, NAN), seed=1), "extent[1]", "nan"),
         (lambda: snn.Edges([0.0], [1]), "sources", "float64"),
         (lambda: snn.Edges([0], [True]), "targets", "bool"),
         (lambda: snn.Edges([[0]], [1]), "sources", "shape (1, 1)"),
@@ -188,6 +216,9 @@ NETWORK = {
         (connecting(snn.FixedTotalNumber(2), weight=np.ones(3)), "weight", "(3,)"),
         (connecting(snn.AllToAll(autapses=False), weight=np.ones(25)), "weight", "(25,)"),
         (connecting(snn.PairwiseBernoulli(0.5), weight=np.ones(12)), "weight", "(12,)"),
+        (connecting(snn.DistanceDependent(DISC, np.zeros((4, 2)))), "sources", "4 positions"),
+        (connecting(snn.DistanceDependent(DISC, np.zeros((5, 2)), np.zeros((6, 2)))), "targets", "6 positions"),
+        (connecting(snn.DistanceDependent(DISC, np.zeros((5, 2))), weight=np.ones(5)), "weight", "(5,)"),
         (connecting(snn.PairwiseBernoulli(0.5), delay=np.ones(12)), "delay", "(12,)"),
         (connecting(snn.Conv2d(np.zeros((2, 2, 1, 1)))), "source", "(5,)"),
         (connecting(snn.Edges([5], [0])), "sources", "5"),
