@@ -20,7 +20,7 @@ from snn.neurons import Model
 from snn.population import Group, Neurons, Population, View, view_of
 from snn.projection import Projection, project
 from snn.random import Distribution
-from snn.stimuli import Current, Poisson, Source, SpikeTrains
+from snn.stimuli import Inputs, Source
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Probe:
     every: float
 
 
-class Network:
+class Network(Inputs):
     """A network under construction.
 
     Parameters
@@ -49,9 +49,9 @@ class Network:
     """
 
     def __init__(self, seed: int = 0):
+        super().__init__()
         self.seed = checks.seed("Network", seed)
         self.populations: dict[str, Population] = {}
-        self.sources: dict[str, Source] = {}
         self.projections: list[Projection] = []
         self.probes: list[Probe] = []
         self.spikes_kept: dict[str, list[range]] | None = None  # None: all
@@ -106,28 +106,6 @@ class Network:
         self.populations[name] = Population(name, shape, model, start_values, (start, stop))
         return self.populations[name]
 
-    def poisson(self, name: str, rate: float | np.ndarray, shape: int | tuple[int, ...] | None = None) -> Source:
-        """Add random spikes at `rate` Hz: without a shape a train of its own for every target (see `Poisson`)."""
-        owner = self._claim(name)
-        if shape is not None:
-            shape = self._shape(owner, shape)
-            checks.fits(owner, "rate", rate, math.prod(shape))
-        return self._add(Source(name, Poisson(rate, shape)))
-
-    def spike_trains(self, name: str, trains: object) -> Source:
-        """Add spikes at given times, a train a neuron (see `SpikeTrains`)."""
-        self._claim(name)
-        return self._add(Source(name, SpikeTrains(trains)))  # pyright: ignore[reportArgumentType]
-
-    def current(self, name: str, amplitude: object, *, start: float = 0.0, stop: float = math.inf) -> Source:
-        """Add constant currents in pA from `start` to `stop` ms (see `Current`)."""
-        owner = self._claim(name)
-        array = np.atleast_1d(checks.array(owner, "amplitude", amplitude, unit="pA"))
-        source = Source(name, Current(array, start, stop))
-        if source.size == 0:
-            raise ValidationError(owner, "amplitude", amplitude, "at least one number")
-        return self._add(source)
-
     def connect(
         self,
         source: Neurons | Source | Group,
@@ -146,8 +124,8 @@ class Network:
         target : Population, View, or tuple of these
             Where they go.
         rule : Rule or Layer, optional
-            Who is connected to whom; not for Poisson input with a train of its own for every target. It applies to
-            every pair of a source and a target by itself: with ``exc + inh`` as source each target of
+            Who is connected to whom; not for a stimulus without a shape: every target has an input of its own. It
+            applies to every pair of a source and a target by itself: with ``exc + inh`` as source each target of
             ``FixedInDegree(10)`` has 10 synapses from exc and 10 from inh. Convolution and pooling need whole
             populations; an array or index in a rule counts from the first neuron of a slice.
         weight : float, array or distribution, optional
@@ -217,7 +195,7 @@ class Network:
         for part in neurons:
             node = part.population if isinstance(part, View) else part
             name = getattr(node, "name", "")
-            silent = isinstance(node, Source) and (node.shape is None or isinstance(node.stimulus, Current))
+            silent = isinstance(node, Source) and (node.shape is None or node.flows)
             if (self.populations | self.sources).get(name) is not node or silent:
                 expected = "populations, their slices, or stimuli that are populations of trains, of this network"
                 raise ValidationError("record_spikes", "neurons", name or part, expected)
@@ -238,14 +216,3 @@ class Network:
         if name in self.populations or name in self.sources:
             raise ValidationError("Network", "name", name, "a name not used before in this network")
         return f"{name!r}"
-
-    @staticmethod
-    def _shape(owner: str, shape: object) -> tuple[int, ...]:
-        sizes = shape if isinstance(shape, tuple) else (shape,)
-        if not sizes:
-            raise ValidationError(owner, "shape", shape, "an integer or a tuple of integers, all >= 1")
-        return tuple(checks.integer(owner, "shape", size, minimum=1) for size in sizes)
-
-    def _add(self, source: Source) -> Source:
-        self.sources[source.name] = source
-        return source

@@ -12,7 +12,7 @@ from snn.connectivity import Dense, Layer, Listed, MaxPool2d, Rule, SumPool2d
 from snn.errors import ValidationError
 from snn.population import Neurons, Population, View, view_of
 from snn.random import Distribution
-from snn.stimuli import Current, Source
+from snn.stimuli import Source
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,9 +66,9 @@ def project(source: Neurons | Source, target: Neurons, rule: Any, weight: Any, d
     if own_train != (rule is None):
         expected = "no rule: every target has a train of its own" if own_train else "a rule such as snn.OneToOne()"
         raise ValidationError(owner, "rule", rule, expected)
-    if own_train:
-        checks.fits(owner, "rate", source.stimulus.rate, into.size)  # pyright: ignore[reportAttributeAccessIssue]
-    flows = isinstance(source, Source) and isinstance(source.stimulus, Current)
+    for name, value in source.by_target.items() if isinstance(source, Source) else ():
+        checks.fits(owner, name, value, into.size)
+    flows = isinstance(source, Source) and source.flows
     if flows and isinstance(rule, MaxPool2d):
         raise ValidationError(owner, "rule", "MaxPool2d", "a rule for currents: max-pooling counts spikes")
     synapses = _check_rule(owner, source, target, rule)

@@ -17,7 +17,7 @@ from snn.network import Network
 from snn.population import Neurons, Population, View, view_of
 from snn.program import draw, lower, lower_model, pack, stimulus_input
 from snn.recording import Recording, SpikeRecord, Trace, join
-from snn.stimuli import Poisson, Source, SpikeTrains
+from snn.stimuli import Current, Poisson, Source, SpikeTrains
 
 Report = Literal["bar"] | Callable[[float, float], None] | None
 
@@ -231,7 +231,9 @@ class Simulation:
         owner = f"set {source.name!r}"
         if source.shape is None:
             raise ValidationError(owner, "target", source.name, "a stimulus with a shape")
-        name = {Poisson: "rate", SpikeTrains: "trains"}.get(type(source.stimulus), "amplitude")
+        name = {Poisson: "rate", SpikeTrains: "trains", Current: "amplitude"}.get(type(source.stimulus))
+        if name is None:
+            raise ValidationError(owner, "target", source.name, "constant rates, given trains or constant currents")
         if set(values) != {name}:
             raise ValidationError(owner, "values", sorted(values), f"{name}=...")
         if name == "trains":

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 
@@ -35,7 +36,15 @@ from snn.connectivity import (
 )
 from snn.neurons import DiscreteLIF
 from snn.random import Uniform
-from snn.stimuli import Current, Poisson, SpikeTrains
+from snn.stimuli import (
+    Current,
+    GammaTrains,
+    InhomogeneousPoisson,
+    NoiseCurrent,
+    Poisson,
+    SampledCurrent,
+    SpikeTrains,
+)
 
 
 def fma(a, b, c):
@@ -71,6 +80,57 @@ def poisson_count(word, mean):
         n += 1
         probability *= mean / n
         cumulative += probability
+
+
+def gamma_draw(order, *counter):
+    """A gamma-distributed number of this order and a uniform one, after Marsaglia and Tsang (2000)."""
+    seed, stream, train, number, sample = counter
+    d = max(order, order + 1 if order < 1 else 0) - 1 / 3
+    for attempt in range(1000):
+        words = philox(seed, stream, train, number, sample, attempt)
+        z, u = normal(words[0]), (words[1] + 0.5) / 2**32
+        v = (1 + z / (3 * math.sqrt(d))) ** 3
+        if v > 0 and math.log(u) < 0.5 * z * z + d - d * v + d * math.log(v):
+            break
+    uniform = (((words[2] << 21) ^ (words[3] >> 11)) + 0.5) * 2.0**-53
+    return d * v * (uniform ** (1 / order) if order < 1 else 1.0), uniform
+
+
+def gamma_train(rate, order, dt, steps, *counter):
+    """Steps of the spikes of a stationary renewal train: each on the next point of the grid that is free."""
+    if rate == 0:
+        return []
+    scale = 1000.0 / (rate * order * dt)
+    value, uniform = gamma_draw(order + 1, *counter[:3], 0, counter[3])
+    time, found = value * uniform * scale, []
+    while True:
+        found.append(max(math.ceil(time), found[-1] + 1 if found else 1))
+        if found[-1] > steps:
+            return found[:-1]
+        time += gamma_draw(order, *counter[:3], len(found), counter[3])[0] * scale
+
+
+def normal(word):
+    return NormalDist().inv_cdf((word + 0.5) / 2**32)
+
+
+def rate_row(stimulus, k, dt, size):
+    """Rates of all trains or targets in step k: those of the bin that it lies in, or of the last one."""
+    if isinstance(stimulus, Poisson):
+        return np.broadcast_to(stimulus.rate, size)
+    row = min((k - 1) // in_steps(stimulus.bin, dt), len(stimulus.rate) - 1)
+    return np.broadcast_to(stimulus.rate[row], size)
+
+
+def current_row(stimulus, k, dt):
+    """Currents of all elements in step k, and the largest that they ever are."""
+    if isinstance(stimulus, SampledCurrent):
+        rows = stimulus.amplitude.reshape(len(stimulus.amplitude), -1)
+        bins = (k - 1 - in_steps(stimulus.start, dt)) // in_steps(stimulus.bin, dt)
+        return rows[max(0, min(bins, len(rows) - 1))], np.abs(rows).max()
+    parts = [p.ravel() for p in (stimulus.amplitude, stimulus.frequency, stimulus.phase, stimulus.offset)]
+    values = [o + a * math.sin(2 * math.pi * f * (k - 0.5) * dt / 1000 + p) for a, f, p, o in zip(*parts, strict=True)]
+    return values, (np.abs(parts[0]) + np.abs(parts[3])).max()
 
 
 def in_steps(time, dt):
@@ -368,7 +428,7 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
     lists, ports = [], {name: [[], [], []] for name in cells}  # the third port is for currents
     for projection, stream in zip(network.projections, by_projection, strict=True):
         source, target = projection.source, projection.target
-        current = not hasattr(source, "model") and isinstance(source.stimulus, Current)
+        current = not hasattr(source, "model") and source.flows
         meant = range(projection.target_start, projection.target_start + projection.target_size)
         found = [(None, t, projection.weight) for t in meant]
         if projection.rule is not None:
@@ -402,9 +462,18 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
         outgoing.append(table)
     drives = {}
     for (projection, _, _, current), table in zip(lists, outgoing, strict=True):
-        if current:
+        if current and isinstance(projection.source.stimulus, Current):
             given = np.ravel((amplitudes or {}).get(projection.source.name, projection.source.stimulus.amplitude))
             drives[id(projection)] = drive(given, table, projection.target.size)
+
+    renewals = {}
+    for name, source in network.sources.items():
+        if isinstance(source.stimulus, GammaTrains):
+            given = [np.broadcast_to(x, source.size) for x in (source.stimulus.rate, source.stimulus.order)]
+            renewals[name] = [
+                gamma_train(rate, order, dt, steps, network.seed, by_name[name], i, sample)
+                for i, (rate, order) in enumerate(zip(*given, strict=True))
+            ]
 
     for k in range(1, steps + 1):
         for name, source in network.sources.items():
@@ -412,8 +481,10 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
                 for i, train in enumerate(source.stimulus.trains):
                     if any(in_steps(t, dt) == k for t in train):
                         fired[name].append((k, i))
-            elif isinstance(source.stimulus, Poisson) and source.shape is not None:
-                rates = np.broadcast_to(source.stimulus.rate, source.size)
+            elif isinstance(source.stimulus, GammaTrains):
+                fired[name] += [(k, i) for i, train in enumerate(renewals[name]) if k in train]
+            elif isinstance(source.stimulus, Poisson | InhomogeneousPoisson) and source.shape is not None:
+                rates = rate_row(source.stimulus, k, dt, source.size)
                 for i in range(source.size):
                     word = random_word(network.seed, by_name[name], i, k, sample)
                     if word < round(rates[i] * dt / 1000.0 * 2.0**32):
@@ -423,13 +494,21 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
             source, into = projection.source, sums[projection.target.name]
             if current:
                 start, stop = source.stimulus.start / dt, source.stimulus.stop / dt
-                if round(start) < k and (math.isinf(stop) or k <= round(stop)):
-                    for t, total in enumerate(drives[id(projection)]):
-                        into[t][2] += total
+                if not (round(start) < k and (math.isinf(stop) or k <= round(stop))):
+                    continue
+                drawn = (projection, stream, k, dt, sample, network.seed, quanta)
+                stimulus, total = source.stimulus, drives.get(id(projection))
+                if isinstance(stimulus, NoiseCurrent):
+                    total = noise_drive(*drawn)
+                elif not isinstance(stimulus, Current):
+                    row, largest = current_row(stimulus, k, dt)
+                    total = drive(row, outgoing[p], projection.target.size, largest)
+                for t, amount in enumerate(total):
+                    into[t][2] += amount
             elif projection.rule is None:
                 name, c = projection.target.name, cells[projection.target.name]
                 port = c.port(projection.weight)
-                rates = np.broadcast_to(source.stimulus.rate, projection.target_size)
+                rates = rate_row(source.stimulus, k, dt, projection.target_size)
                 for t, rate in enumerate(rates, projection.target_start):
                     word = random_word(network.seed, stream, t, k, sample)
                     into[t][port] += poisson_count(word, rate * dt / 1000.0) * rounded(projection.weight, name, port)
@@ -460,9 +539,24 @@ def deliver(projection, table, spikes, k, into, counters):
             into[target][port] += weight
 
 
-def drive(amplitudes, table, targets):
+def noise_drive(projection, stream, k, dt, sample, seed, quanta):
+    """What the targets of a noise current receive in step k: what was drawn in the first step of the interval."""
+    stimulus, name = projection.source.stimulus, projection.target.name
+    start, interval = in_steps(stimulus.start, dt), in_steps(stimulus.interval, dt)
+    drawn = k - (k - 1 - start) % interval
+    weight = round(Fraction(float(projection.weight)) / Fraction(quanta[name][2]))
+    amounts = [0] * projection.target.size
+    for i in range(projection.target_size):
+        mean, std = (float(np.broadcast_to(x, projection.target_size)[i]) for x in (stimulus.mean, stimulus.std))
+        t = projection.target_start + i
+        z = normal(random_word(seed, stream, t, drawn, sample))
+        amounts[t] = math.floor(fma(std * weight, z, mean * weight) + 0.5)
+    return amounts
+
+
+def drive(amplitudes, table, targets, largest=None):
     """What a current's targets receive, in quanta: amplitudes as integers of 30 bits or as many as sums leave room."""
-    largest = max((abs(a) for a in amplitudes), default=0.0)
+    largest = max((abs(a) for a in amplitudes), default=0.0) if largest is None else largest
     if largest == 0:
         return [0] * targets
     reach = [0] * targets

@@ -21,10 +21,12 @@ from snn.program.program import Program
 from snn.program.stages import stages_of
 from snn.program.stimuli import stimulus_input
 from snn.program.tables import (
+    GAMMA_TRAINS,
     NEURONS,
     NEVER,
     POISSON_TRAINS,
     SPIKE_TRAINS,
+    VARYING_TRAINS,
     Banks,
     Currents,
     Nodes,
@@ -33,9 +35,16 @@ from snn.program.tables import (
     Stages,
     Synapses,
 )
+from snn.program.varying import flow_of, lower_varying
 from snn.random import Distribution, poisson_thresholds
-from snn.stimuli import Current, SpikeTrains
+from snn.stimuli import Current, GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
 
+_TRAINS = {
+    Poisson: POISSON_TRAINS,
+    SpikeTrains: SPIKE_TRAINS,
+    InhomogeneousPoisson: VARYING_TRAINS,
+    GammaTrains: GAMMA_TRAINS,
+}
 _STREAMS = 64  # streams of random numbers set aside for each thing in a network
 
 
@@ -60,7 +69,7 @@ class _Lowering:
         self.network, self.dt, self.threads, self.seed = network, dt, threads, network.seed
         self.weight_bits = weight_bits
         self.populations = list(network.populations.values())
-        self.trains = [s for s in network.sources.values() if s.shape and not isinstance(s.stimulus, Current)]
+        self.trains = [s for s in network.sources.values() if s.shape and not s.flows]
         self.order: list[Population | Source] = [*self.populations, *self.trains]
         self.node = {item.name: i for i, item in enumerate(self.order)}
         # Streams are numbered by kind and order, so that adding a part leaves what the others draw.
@@ -95,8 +104,7 @@ class _Lowering:
             columns["size"][i], columns["quantum"][i], columns["flow"][i] = item.size, quantum, flow
             columns["stream"][i] = self.stream[item.name]
             if not isinstance(item, Population):
-                trains = isinstance(item.stimulus, SpikeTrains)
-                columns["kind"][i] = SPIKE_TRAINS if trains else POISSON_TRAINS
+                columns["kind"][i] = _TRAINS[type(item.stimulus)]
                 continue
             ports = len(self.lowered[item.name].arrivals._fields)
             group = next(g for g, group in enumerate(self.members) if item in group)
@@ -153,7 +161,7 @@ class _Lowering:
 
     def lower_projections(self) -> None:
         """Lower every projection, each by its kind."""
-        patterns, lists, noise, currents, everything = Patterns(), [], [], [], []
+        patterns, lists, noise, own, currents, everything = Patterns(), [], [], [], [], []
         self.fan_out = {item.name: np.zeros(item.size, np.int64) for item in self.order}
         for projection, stream in zip(self.network.projections, self.projection_stream, strict=True):
             target = self.node[projection.target.name]
@@ -167,7 +175,11 @@ class _Lowering:
             )
             everything.append(listed)
             if projection.rule is None:
-                noise.append((target, *self._noise(listed)))
+                constant = isinstance(projection.source.stimulus, Poisson)  # pyright: ignore
+                if constant:
+                    noise.append((target, *self._noise(listed)))
+                else:
+                    own.append(listed)
             elif _is_current(projection):
                 has_list = synapses.has_list(projection)
                 currents.append((listed, -1 if has_list else self._pattern(listed, patterns)[0]))
@@ -184,6 +196,7 @@ class _Lowering:
         self.incoming, self.columns["first_incoming"] = _by_node(patterns.targets, len(self.order))
         self.noise = self._noise_table(noise)
         self._current_table(currents)
+        self.varying = lower_varying(self.order, own, [one for one, _ in currents], self.seed, self.dt)
 
     def _rows(self, lists: list[Listed]) -> Rows:
         targets = {one.target for one in lists}
@@ -255,16 +268,16 @@ class _Lowering:
         table, synapse_table, first = [], [], 0
         for listed, row in currents:
             projection = listed.projection
-            stimulus: Any = projection.source.stimulus  # pyright: ignore[reportAttributeAccessIssue]
-            owner = f"current {projection.source.name!r}"
-            start = int(checks.steps(owner, "start", stimulus.start, self.dt))
-            stop = NEVER if math.isinf(stimulus.stop) else int(checks.steps(owner, "stop", stimulus.stop, self.dt))
+            source: Any = projection.source
+            constant = isinstance(source.stimulus, Current)
+            start, stop = flow_of(source, self.dt) if constant else (NEVER, NEVER)
             table.append((start, stop, projection.target.size, first, row))
             first += projection.target.size
             edges = [listed.edges(self.seed, k) for k in range(listed.portions)] if row < 0 else []
             ends = [np.concatenate([e[side] for e in edges]) if edges else np.zeros(0) for side in (0, 1)]
             weights = np.broadcast_to(listed.weights(self.seed, 0, len(ends[0]))[0], len(ends[0]))
-            synapse_table.append(np.array([*ends, weights], np.int32))
+            columns = np.array([*ends, weights], np.int32)
+            synapse_table.append(columns[:, np.lexsort(columns[:2])])  # by target
         _, self.columns["first_current"] = _by_node([one.target for one, _ in currents], len(self.order))
         array = np.array(table, np.int64).reshape(-1, 5)
         joined = np.concatenate([*synapse_table, np.zeros((3, 0), np.int32)], axis=1)
@@ -303,7 +316,7 @@ class _Lowering:
 
 
 def _is_current(projection: Projection) -> bool:
-    return isinstance(projection.source, Source) and isinstance(projection.source.stimulus, Current)
+    return isinstance(projection.source, Source) and projection.source.flows
 
 
 def _by_node(nodes: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -361,6 +374,7 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) 
         noise=work.noise,
         currents=work.currents,
         current_sources=work.current_sources,
+        varying=work.varying,
         probes=probes,
         groups=tuple(work.groups),
         quanta=work.quanta,

@@ -24,6 +24,7 @@ from snn.program.tables import (
     Stages,
     Synapses,
 )
+from snn.program.varying import Varying
 
 
 class ListedSynapses(NamedTuple):
@@ -49,6 +50,8 @@ class Program:
         The nodes: populations, then stimuli that are populations of trains.
     nodes, slices, blocks, banks, bundles, stages, projections, synapses, noise, currents, probes : NamedTuple
         See `snn.program.tables`.
+    varying : Varying
+        Stimuli that vary; see `snn.program.varying`.
     incoming : ndarray of int64
         The projections of each node, by target.
     groups : tuple of Group
@@ -58,7 +61,7 @@ class Program:
     fan_out : dict of str to ndarray
         Number of synapses of every neuron of a node.
     inputs : dict of str to ndarray
-        What stimuli bring: rates in Hz, amplitudes in pA, or (step, neuron) of given spikes.
+        What stimuli bring; see `snn.program.stimuli`.
     streams : dict of str to int
         First stream of random numbers of each population and stimulus.
     sizes : dict of str to int
@@ -82,6 +85,7 @@ class Program:
     noise: Noise
     currents: Currents
     current_sources: tuple[str, ...]
+    varying: Varying
     probes: Probes
     groups: tuple[Group, ...]
     quanta: np.ndarray

@@ -37,14 +37,14 @@ LONGEST_RUN = 2**14 - 1
 BANK = 2**16  # slots
 LONGEST_DELAY = 2**16 - 1  # steps
 
-NEURONS, POISSON_TRAINS, SPIKE_TRAINS = range(3)
+NEURONS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS, GAMMA_TRAINS = range(5)
 NEVER = np.iinfo(np.int64).max
 
 
 class Nodes(NamedTuple):
     """A row a node; all int64."""
 
-    kind: np.ndarray  # NEURONS, POISSON_TRAINS or SPIKE_TRAINS
+    kind: np.ndarray  # NEURONS, or which trains
     size: np.ndarray  # neurons
     group: np.ndarray  # group of neurons of one model
     offset: np.ndarray  # first neuron's place in the group
@@ -137,9 +137,9 @@ class Noise(NamedTuple):
 
 
 class Currents(NamedTuple):
-    """Constant currents; a row a projection from one."""
+    """Currents; a row a projection from one."""
 
-    start: np.ndarray  # the current flows in steps k with start < k <= stop
+    start: np.ndarray  # a constant current flows in steps k with start < k <= stop; NEVER for others
     stop: np.ndarray
     size: np.ndarray  # targets: all neurons of the node
     first_drive: np.ndarray  # into the engine's array of what each target receives

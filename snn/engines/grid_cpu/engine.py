@@ -10,6 +10,7 @@ from snn.engines.grid_cpu import kernel
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.threads import run_together
+from snn.engines.grid_cpu.varying import scaled
 from snn.errors import NumericalError, ResourceError
 from snn.memory import require
 from snn.program import Group, Program
@@ -64,6 +65,7 @@ class GridCpu:
             program.incoming,
             program.noise,
             program.currents,
+            program.varying,
             program.probes,
             program.quanta,
         )
@@ -81,6 +83,9 @@ class GridCpu:
                 f"{program.slots:,} sums; choose a smaller batch"
             ) from None
         self._amplitude_bits = [self._bits(c) for c in range(len(program.currents.start))]
+        courses, shifts = scaled(program.varying.courses, self._amplitude_bits)
+        self.memory = self.memory._replace(shifts=shifts)
+        self.tables = self.tables._replace(varying=program.varying._replace(courses=courses))
         for name, values in program.inputs.items():
             self.set_input(name, values)
         self.reset(first_sample)
@@ -108,11 +113,16 @@ class GridCpu:
             bests=np.zeros((batch, program.sizes["bests"]), np.int64),
             ids=np.empty((batch, int(places.sum())), np.int32),
             ends=np.zeros((batch, len(size), self.history + self.longest + 1), np.int64),
-            drives=np.zeros((batch, int(program.currents.size.sum())), np.int64),
+            drives=np.zeros((batch, int(program.currents.size.sum()) + len(program.varying.currents.mean)), np.int64),
             rates=np.zeros((1, int(trains.sum())), np.uint64),
             traces=np.zeros((batch, rows, columns), np.float64),
             first_place=np.cumsum(np.concatenate([[0], places]))[:-1].astype(np.int64),
             first_rate=np.cumsum(np.concatenate([[0], trains]))[:-1].astype(np.int64),
+            next_steps=np.zeros((batch, len(program.varying.renewals.order)), np.int64),
+            next_times=np.zeros((batch, len(program.varying.renewals.order)), np.float64),
+            draws=np.zeros((batch, len(program.varying.renewals.order)), np.int64),
+            shifts=np.zeros(len(program.currents.start), np.int64),
+            numbers=np.arange(program.varying.courses.elements.max(initial=0), dtype=np.int32),
         )
         self.states = [
             type(group.state)(*(np.repeat(column[None], batch, axis=0) for column in group.state))
@@ -130,7 +140,7 @@ class GridCpu:
                 self._set_rates(node, np.atleast_2d(values))
             return
         for c, source in enumerate(self.program.current_sources):
-            if source == name:
+            if source == name and not self.program.varying.courses.bin[c]:
                 self._set_drive(c, np.broadcast_to(values, (self.batch, np.shape(values)[-1])))
 
     def _set_rates(self, node: int, rates: np.ndarray) -> None:
@@ -183,7 +193,10 @@ class GridCpu:
     def reset(self, first_sample: int) -> None:
         """Go back to time 0 and the initial state; inputs and parameters stay as they are set."""
         self.step, self.last_steps, self.first_sample = 0, 0, first_sample
-        for array in (self.memory.sums, self.memory.flows, self.memory.counters, self.memory.bests):
+        memory = self.memory
+        for array in (memory.sums, memory.flows, memory.counters, memory.bests):
+            array[:] = 0
+        for array in (memory.next_steps, memory.next_times, memory.draws):
             array[:] = 0
         clear(self.memory.calendar)
         self.memory.ends[:] = self.memory.first_place[None, :, None]

@@ -14,9 +14,11 @@ import numpy as np
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.threads import meet
+from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
+from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
 from snn.jit import compiled, uncounted
-from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
+from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_words
 
 
@@ -34,6 +36,7 @@ class Tables(NamedTuple):
     incoming: np.ndarray
     noise: tuple
     currents: tuple
+    varying: tuple
     probes: tuple
     quanta: np.ndarray
 
@@ -48,11 +51,16 @@ class Memory(NamedTuple):
     bests: np.ndarray  # int64 (samples, targets of max-pooling)
     ids: np.ndarray  # int32 (samples, places): numbers of the neurons that spiked, slice by slice
     ends: np.ndarray  # int64 (samples, slices, steps + 1): where each step's spikes begin
-    drives: np.ndarray  # int64 (samples, targets of currents)
+    drives: np.ndarray  # int64 (samples, targets of currents, then of noise currents)
     rates: np.ndarray  # uint64 (samples or 1, trains): a train spikes where a random word is below
     traces: np.ndarray  # float64 (samples, rows, recorded variables)
     first_place: np.ndarray  # int64 (slices): not by sample
     first_rate: np.ndarray  # int64 (nodes): not by sample
+    next_steps: np.ndarray  # int64 (samples, gamma trains): when each spikes next, once one is drawn
+    next_times: np.ndarray  # float64 (samples, gamma trains): the same, not yet on the grid, in steps
+    draws: np.ndarray  # int64 (samples, gamma trains): intervals drawn
+    shifts: np.ndarray  # int64 (currents): 2^shift of the integers that a varying one is made of are 1 pA
+    numbers: np.ndarray  # int32: 0, 1, 2 ... as many as a varying current has elements
 
 
 class Scratch(NamedTuple):
@@ -217,10 +225,17 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
     place = memory.ends[sample, s, row]
     if nodes.kind[node] == POISSON_TRAINS:
         place = _trains(tables, memory, span, sample, s, k, scratch.words, place)
+    elif nodes.kind[node] == VARYING_TRAINS:
+        place = varying_trains(tables, memory, span, sample, s, k, scratch.words, place)
+    elif nodes.kind[node] == GAMMA_TRAINS:
+        place = gamma_trains(tables, memory, span, sample, s, k, place)
     else:
         _arrive_by_pattern(tables, memory, span, sample, s, k)
         _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words, scratch.counts)
+        varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words)
         _switch_currents(tables, memory, sample, s, k)
+        vary_currents(tables, memory, sample, s, k)
+        noise_currents(tables, memory, span, sample, s, k, scratch.words)
         place = update_group(
             groups,
             nodes.group[node],

@@ -1,0 +1,91 @@
+"""Trains of random spikes that are more than a Poisson process of constant rate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from snn.arithmetic import exp, fma, log
+from snn.jit import uncounted
+from snn.program.tables import NEVER
+from snn.quantiles import normal
+from snn.random import STRIP, philox, strip_words
+
+
+@uncounted
+def varying_trains(tables, memory, span, sample, s, k, words, place):
+    """List the Poisson trains of slice `s`, whose rate changes, that spike in step `k`."""
+    node, varying = tables.slices.node[s], tables.varying.trains
+    size, width = tables.nodes.size[node], varying.width[node]
+    row = min((k - 1) // varying.bin[node], varying.bins[node] - 1)
+    first, each = varying.first[node] + row * width, int(width > 1)
+    for low in range(0, size, STRIP):
+        strip_words(span.seed, tables.nodes.stream[node], low // STRIP, k, span.first_sample + sample, words)
+        for i in range(low, min(low + STRIP, size)):
+            if np.uint64(words[i - low]) < varying.thresholds[first + each * i]:
+                memory.ids[sample, place] = i
+                place += 1
+    return place
+
+
+@uncounted
+def gamma(order, seed, stream, train, number, sample):
+    """Draw from the gamma distribution of this order and scale 1; for orders of at least 1 also a uniform number.
+
+    Notes
+    -----
+    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM Transactions on Mathematical Software
+    26, 2000. Attempt a of draw n of a train takes its words from counter (train, n, sample, a): one for the normal
+    number, one for the test, and two for the uniform number, which orders below 1 need themselves.
+    """
+    d = (order if order >= 1.0 else order + 1.0) - 1.0 / 3.0
+    c, attempt = 1.0 / (3.0 * math.sqrt(d)), 0
+    while True:
+        words = philox(seed, stream, train, number, sample, attempt)
+        attempt += 1
+        z = normal(words[0])
+        root = fma(c, z, 1.0)
+        if root > 0.0:
+            v = root * root * root
+            if log((np.float64(words[1]) + 0.5) * 2.0**-32) < fma(d, log(v) + (1.0 - v), 0.5 * z * z):
+                break
+    uniform = (np.float64((words[2] << np.uint64(21)) ^ (words[3] >> np.uint64(11))) + 0.5) * 2.0**-53
+    if order < 1.0:
+        return d * v * exp(log(uniform) / order), uniform
+    return d * v, uniform
+
+
+@uncounted
+def _go_on(tables, memory, span, sample, node, train):
+    """Find the next spike of a train."""
+    renewals, at = tables.varying.renewals, tables.varying.renewals.first[node] + train
+    order, number = renewals.order[at], memory.draws[sample, at]
+    stream = tables.nodes.stream[node]
+    # The first interval is a fraction of one that is longer the more of the time it takes up.
+    own = order + 1.0 if number == 0 else order
+    value, uniform = gamma(own, span.seed, stream, train, number, span.first_sample + sample)
+    value = value * uniform if number == 0 else value
+    time, before = fma(value, renewals.scale[at], memory.next_times[sample, at]), memory.next_steps[sample, at]
+    memory.draws[sample, at] = number + 1
+    memory.next_times[sample, at] = time
+    # Not a number is what a vanishing interval of a train without spikes is.
+    memory.next_steps[sample, at] = max(math.ceil(time), before + 1) if time < 2.0**62 else NEVER
+
+
+@uncounted
+def gamma_trains(tables, memory, span, sample, s, k, place):
+    """List the gamma trains of slice `s` that spike in step `k`."""
+    node = tables.slices.node[s]
+    first = tables.varying.renewals.first[node]
+    for i in range(tables.nodes.size[node]):
+        if memory.next_steps[sample, first + i] > k:
+            continue
+        if memory.draws[sample, first + i] == 0:
+            _go_on(tables, memory, span, sample, node, i)
+            if memory.next_steps[sample, first + i] > k:
+                continue
+        memory.ids[sample, place] = i
+        place += 1
+        _go_on(tables, memory, span, sample, node, i)
+    return place
