@@ -54,6 +54,10 @@ class Dense:
         """Return the number of portions of a list of the synapses: one."""
         return 1
 
+    def count(self, sources: int, targets: int, same: bool = False) -> int:
+        """Return the number of synapses."""
+        return sources * targets
+
     def edges(
         self, sources: int, targets: int, seed: int, stream: int, same: bool, portion: int
     ) -> tuple[np.ndarray, np.ndarray]:
