@@ -14,8 +14,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
-    *("errors", "memory", "units", "jit", "arithmetic", "random", "checks", "neurons", "connectivity", "stimuli"),
-    *("population", "projection", "network", "program", "engines", "interrupts", "extras", "statistics", "plotting"),
+    *("errors", "memory", "units", "jit", "arithmetic", "random", "checks", "neurons", "synapses"),
+    *(
+        "connectivity",
+        "stimuli",
+        "population",
+        "projection",
+        "network",
+        "program",
+        "engines",
+        "interrupts",
+        "extras",
+        "statistics",
+        "plotting",
+    ),
     *("recording", "simulation", "networks"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
