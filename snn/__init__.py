@@ -50,6 +50,7 @@ from snn.program import Program, lower
 from snn.random import Normal, Uniform
 from snn.recording import Recording
 from snn.simulation import Simulation
+from snn.synapses import TsodyksMarkram
 
 __all__ = [
     "IF",
@@ -88,6 +89,7 @@ __all__ = [
     "SnnError",
     "Sparse",
     "SumPool2d",
+    "TsodyksMarkram",
     "Uniform",
     "ValidationError",
     "grid_positions",

@@ -21,6 +21,7 @@ from snn.population import Group, Neurons, Population, View, view_of
 from snn.projection import Projection, project
 from snn.random import Distribution
 from snn.stimuli import Inputs, Source
+from snn.synapses import TsodyksMarkram
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Network(Inputs):
         *,
         weight: float | np.ndarray | Distribution | None = None,
         delay: float | np.ndarray | Distribution | None = None,
+        plasticity: TsodyksMarkram | None = None,
     ) -> list[Projection]:
         """Connect populations, slices of them or stimuli to populations or slices of them.
 
@@ -134,6 +136,8 @@ class Network(Inputs):
             rules that bring their weights.
         delay : float, array or distribution, optional
             In ms, at least one step between neurons. One step by default; none for stimuli.
+        plasticity : TsodyksMarkram, optional
+            Short-term plasticity; an array in it has an element a source. Not for convolution and pooling.
 
         Returns
         -------
@@ -155,7 +159,7 @@ class Network(Inputs):
                 if not self._knows(one, (Population, Source) if role == "source" else (Population,)):
                     expected = "a population, a slice of one (or, as source, a stimulus) of this network"
                     raise ValidationError("connect", role, one, expected)
-        made = [project(one, other, rule, weight, delay) for one in ends[0] for other in ends[1]]
+        made = [project(one, other, rule, weight, delay, plasticity) for one in ends[0] for other in ends[1]]
         self.projections.extend(made)
         return made
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from snn import checks
-from snn.connectivity import Dense, Layer, Listed, MaxPool2d, Rule, SumPool2d
+from snn.connectivity import Dense, Layer, Listed, MaxPool2d, OneToOne, Rule, SumPool2d
 from snn.errors import ValidationError
 from snn.population import Neurons, Population, View, view_of
 from snn.random import Distribution
 from snn.stimuli import Source
+from snn.synapses import TsodyksMarkram
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +30,7 @@ class Projection:
     weight : float, ndarray or distribution
     delay : float, ndarray, distribution or None
         In ms.
+    plasticity : TsodyksMarkram or None
     """
 
     source: Population | Source
@@ -40,6 +42,7 @@ class Projection:
     rule: Rule | Layer | None
     weight: float | np.ndarray | Distribution
     delay: float | np.ndarray | Distribution | None
+    plasticity: TsodyksMarkram | None
 
     @property
     def name(self) -> str:
@@ -58,7 +61,9 @@ class Projection:
         return (self.source_size, self.target_size) == (self.source.size, self.target.size)
 
 
-def project(source: Neurons | Source, target: Neurons, rule: Any, weight: Any, delay: Any) -> Projection:
+def project(
+    source: Neurons | Source, target: Neurons, rule: Any, weight: Any, delay: Any, plasticity: Any
+) -> Projection:
     """Return the projection, or refuse what does not fit; the arguments are those of `snn.Network.connect`."""
     owner = f"connect {source.name!r} to {target.name!r}"
     into = view_of(target)
@@ -74,6 +79,8 @@ def project(source: Neurons | Source, target: Neurons, rule: Any, weight: Any, d
     synapses = _check_rule(owner, source, target, rule)
     if delay is not None:
         delay = _check_delay(owner, flows, rule, delay, synapses)
+    if plasticity is not None:
+        _check_plasticity(owner, source, rule, plasticity)
     return Projection(
         source=source.population if isinstance(source, View) else source,
         source_start=source.start if isinstance(source, View) else 0,
@@ -84,6 +91,7 @@ def project(source: Neurons | Source, target: Neurons, rule: Any, weight: Any, d
         rule=rule,
         weight=_check_weight(owner, rule, weight, synapses, "1" if flows else into.population.model.weight_unit),
         delay=delay,
+        plasticity=plasticity,
     )
 
 
@@ -153,6 +161,19 @@ def _check_delay(owner: str, flows: bool, rule: Any, delay: Any, synapses: int |
         raise ValidationError(owner, "delay", delay, "one number, unless the rule is a list of synapses")
     _one_each(owner, "delay", delay, synapses)
     return delay
+
+
+def _check_plasticity(owner: str, source: Neurons | Source, rule: Any, plasticity: Any) -> None:
+    if not isinstance(plasticity, TsodyksMarkram):
+        raise ValidationError(owner, "plasticity", plasticity, "a rule such as snn.TsodyksMarkram()")
+    if isinstance(source, Source) and (source.shape is None or source.flows):
+        expected = "nothing: short-term plasticity is of spikes from sources that targets share"
+        raise ValidationError(owner, "plasticity", plasticity, expected)
+    if not isinstance(rule, Listed | OneToOne | Dense):
+        expected = f"nothing: synapses of {type(rule).__name__} are static"
+        raise ValidationError(owner, "plasticity", plasticity, expected)
+    for field in fields(plasticity):
+        checks.fits(owner, f"plasticity.{field.name}", getattr(plasticity, field.name), source.size)
 
 
 def _one_each(owner: str, name: str, value: object, synapses: int | None) -> None:

@@ -9,11 +9,13 @@ order of a step to the letter. It is slow, and it is what the engine is held to,
 3. what arrives at k dt is added: to v (delta synapses; dropped if refractory), the synaptic current or what feeds it;
 4. v >= v_threshold: a spike stamped k, reset, refractory in steps k + 1 .. k + t_ref / dt.
 
-Weights are integers times a power of two, so sums are exact; every product that feeds a sum is fused with it.
+Weights are integers times a power of two, so sums are exact; every product that feeds a sum is fused with it. A plastic
+synapse's weight is multiplied by an integer of 30 bits, and the product rounded.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,6 +23,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from snn.arithmetic import exp  # libraries differ in its last bit; tests/snn/test_arithmetic.py is about this one
 from snn.connectivity import (
     AllToAll,
     Conv2d,
@@ -513,7 +516,8 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
                     word = random_word(network.seed, stream, t, k, sample)
                     into[t][port] += poisson_count(word, rate * dt / 1000.0) * rounded(projection.weight, name, port)
             else:
-                deliver(projection, outgoing[p], fired[source.name], k, into, counters[p])
+                share = shares(projection, stream, fired[source.name], network.seed, dt)
+                deliver(projection, outgoing[p], fired[source.name], k, into, counters[p], share)
         for name, c in cells.items():
             start, stop = network.populations[name].active
             armed = round(start / dt) < k and (math.isinf(stop) or k <= round(stop / dt))
@@ -525,7 +529,37 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
     return fired, traces
 
 
-def deliver(projection, table, spikes, k, into, counters):
+def shares(projection, stream, spikes, seed, dt):
+    """What a spike (step, source) has of the weights, in units of 2^-30: all, or u x of Tsodyks and Markram."""
+    rule = projection.plasticity
+    if rule is None:
+        return lambda step, source: 2**30
+
+    def value(i, name, source):
+        given = getattr(rule, name)
+        if isinstance(given, Uniform):
+            return (
+                given.low + (given.high - given.low) * (random_word(seed, stream + 3 + i, source, 0, 0) + 0.5) / 2**32
+            )
+        return float(np.broadcast_to(given, projection.source_size)[source])
+
+    @functools.cache
+    def share(step, source):
+        use, tau_rec, tau_fac = (
+            value(i, name, source - projection.source_start) for i, name in enumerate(("u", "tau_rec", "tau_fac"))
+        )
+        u, x, before = use, 1.0, None
+        for at in sorted(s for s, i in spikes if i == source and s <= step):
+            if before is not None:
+                x = fma(fma(-u, x, x) - 1.0, exp(-((at - before) * (dt / tau_rec))), 1.0)
+                u = fma(u * (1.0 - use), exp(-((at - before) * (dt / tau_fac))) if tau_fac else 0.0, use)
+            before = at
+        return math.floor(u * x * 2**30 + 0.5)
+
+    return share
+
+
+def deliver(projection, table, spikes, k, into, counters, share):
     """Add what arrives in step k; max-pooling passes on an event where the largest count of a window grows."""
     for step, source in spikes:
         for target, port, weight, delay in table.get(source, ()):
@@ -536,7 +570,7 @@ def deliver(projection, table, spikes, k, into, counters):
                 if reached <= counters.get(target, 0):
                     continue
                 counters[target] = reached
-            into[target][port] += weight
+            into[target][port] += (weight * share(step, source) + 2**29) // 2**30
 
 
 def noise_drive(projection, stream, k, dt, sample, seed, quanta):

@@ -14,8 +14,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
-    *("errors", "memory", "units", "jit", "arithmetic", "quantiles", "random", "checks", "neurons", "connectivity"),
+    *("errors", "memory", "units", "jit", "arithmetic", "quantiles", "random", "checks", "neurons", "synapses"),
     *(
+        "connectivity",
         "stimuli",
         "population",
         "projection",

@@ -17,6 +17,7 @@ from snn.program.blocks import lay_out
 from snn.program.building import Rows, build_rows
 from snn.program.lists import Listed, notes_of
 from snn.program.patterns import Patterns
+from snn.program.plastic import lower_plastic
 from snn.program.program import Program
 from snn.program.stages import stages_of
 from snn.program.stimuli import stimulus_input
@@ -161,7 +162,7 @@ class _Lowering:
 
     def lower_projections(self) -> None:
         """Lower every projection, each by its kind."""
-        patterns, lists, noise, own, currents, everything = Patterns(), [], [], [], [], []
+        patterns, lists, plastic, noise, own, currents, everything = Patterns(), [], [], [], [], [], []
         self.fan_out = {item.name: np.zeros(item.size, np.int64) for item in self.order}
         for projection, stream in zip(self.network.projections, self.projection_stream, strict=True):
             target = self.node[projection.target.name]
@@ -184,12 +185,15 @@ class _Lowering:
                 has_list = synapses.has_list(projection)
                 currents.append((listed, -1 if has_list else self._pattern(listed, patterns)[0]))
             elif synapses.has_list(projection):
-                lists.append(listed)
+                (lists if projection.plasticity is None else plastic).append(listed)
             else:
                 self.fan_out[projection.source.name] += synapses.pattern_fan_out(projection)
                 self._pattern(listed, patterns)
         self.notes = [*notes_of(everything, self.dt)]
-        built = self._rows(lists)
+        built = self._rows(lists, np.arange(len(self.order)))
+        self.plastic = lower_plastic(
+            plastic, self._rows, self.layout.bank_slots, self.columns["size"], self.dt, self.seed
+        )
         self.projections, self.counters, self.bests = patterns.table(), patterns.counters, patterns.bests
         self.synapses = Synapses(patterns.all_weights(), built.words, built.rows)
         self.bundles, self.banks = built.bundles, Banks(self.layout.bank_slots, built.first_bundle)
@@ -198,12 +202,14 @@ class _Lowering:
         self._current_table(currents)
         self.varying = lower_varying(self.order, own, [one for one, _ in currents], self.seed, self.dt)
 
-    def _rows(self, lists: list[Listed]) -> Rows:
+    def _rows(self, lists: list[Listed], nodes: np.ndarray) -> Rows:
+        """Build rows; source i of the lists is ``nodes[i]``."""
         targets = {one.target for one in lists}
         slots = {node: self.layout.slots_of(node, int(self.columns["ports"][node])) for node in targets}
-        built = build_rows(lists, slots, self.layout.bank_slots, self.columns["size"], self.dt, self.seed, self.threads)
+        sizes = self.columns["size"][nodes]
+        built = build_rows(lists, slots, self.layout.bank_slots, sizes, self.dt, self.seed, self.threads)
         for source, fan_out in built.fan_out.items():
-            self.fan_out[self.order[source].name] += fan_out
+            self.fan_out[self.order[nodes[source]].name] += fan_out
         return built
 
     def _pattern(self, listed: Listed, patterns: Patterns) -> list[int]:
@@ -370,6 +376,7 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) 
         stages=work.stages,
         projections=work.projections,
         synapses=work.synapses,
+        plastic=work.plastic,
         incoming=work.incoming,
         noise=work.noise,
         currents=work.currents,

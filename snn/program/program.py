@@ -18,6 +18,7 @@ from snn.program.tables import (
     Currents,
     Nodes,
     Noise,
+    Plastic,
     Probes,
     Projections,
     Slices,
@@ -52,6 +53,8 @@ class Program:
         See `snn.program.tables`.
     varying : Varying
         Stimuli that vary; see `snn.program.varying`.
+    plastic : Plastic
+        Synapses with short-term plasticity; see there.
     incoming : ndarray of int64
         The projections of each node, by target.
     groups : tuple of Group
@@ -81,6 +84,7 @@ class Program:
     stages: Stages
     projections: Projections
     synapses: Synapses
+    plastic: Plastic
     incoming: np.ndarray
     noise: Noise
     currents: Currents
@@ -108,7 +112,8 @@ class Program:
     def listed_synapses(self, source: str, target: str) -> ListedSynapses:
         """Return the synapses between two nodes that are listed one by one, by source, then target.
 
-        Projections that follow a pattern, such as `Dense` and `Conv2d`, have no list.
+        Projections that follow a pattern, such as `Dense` and `Conv2d`, have no list. The weight of a plastic synapse
+        is its largest.
 
         Parameters
         ----------
@@ -129,15 +134,18 @@ class Program:
                 mine = slice(slot + port * (stop - start), slot + (port + 1) * (stop - start))
                 slots[mine] = np.arange(start, stop)
                 units[mine] = self.quanta[nodes.quantum[ends[1]] + port]
-        for bank in range(len(self.banks.slot)):
-            for b in range(self.banks.first_bundle[bank], self.banks.first_bundle[bank + 1]):
-                if self.bundles.source[b] != ends[0]:
-                    continue
-                rows = self.synapses.rows[self.bundles.first_row[b] :][: nodes.size[ends[0]]]
-                lead, none = int(self.bundles.lead[b]), np.zeros((4, 0), np.int64)
-                read = np.zeros((4, read_rows(self.synapses.words, rows, lead, *none)), np.int64)
-                read_rows(self.synapses.words, rows, lead, *read)
-                at = self.banks.slot[bank] + read[1]
+        static, plastic = (
+            (self.synapses, self.bundles, self.banks),
+            (self.plastic, self.plastic.bundles, self.plastic.banks),
+        )
+        for (lists, bundles, banks), node_of in ((static, np.arange(len(self.names))), (plastic, self.plastic.source)):
+            for b in np.flatnonzero(node_of[bundles.source] == ends[0]):
+                rows = lists.rows[bundles.first_row[b] :][: nodes.size[ends[0]]]
+                lead, none = int(bundles.lead[b]), np.zeros((4, 0), np.int64)
+                read = np.zeros((4, read_rows(lists.words, rows, lead, *none)), np.int64)
+                read_rows(lists.words, rows, lead, *read)
+                bank = np.searchsorted(banks.first_bundle, b, side="right") - 1
+                at = banks.slot[bank] + read[1]
                 mine = slots[at] >= 0
                 found.append(np.stack([read[0], slots[at], read[2] * units[at], read[3] * self.dt])[:, mine])
         columns = np.concatenate(found, axis=1)

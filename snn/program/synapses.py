@@ -35,7 +35,8 @@ def to_integers(weights: ArrayLike, quantum: float | np.ndarray) -> np.ndarray:
 def has_list(projection: Projection) -> bool:
     """Say whether the projection's synapses are listed one by one."""
     rule = projection.rule
-    return isinstance(rule, Listed) or (isinstance(rule, OneToOne | Dense) and not projection.whole)
+    pattern = projection.whole and projection.plasticity is None
+    return isinstance(rule, Listed) or (isinstance(rule, OneToOne | Dense) and not pattern)
 
 
 def given_weights(projection: Projection) -> float | np.ndarray | Distribution:

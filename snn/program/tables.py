@@ -121,6 +121,23 @@ class Synapses(NamedTuple):
     rows: np.ndarray  # int64: where in `words` each row begins, or -1
 
 
+class Plastic(NamedTuple):
+    """Listed synapses with short-term plasticity, in rows and bundles of their own; no other table knows them.
+
+    What `Bundles.source` counts here are the projections, a row each of `source` and `first`.
+    """
+
+    words: np.ndarray  # see Synapses
+    rows: np.ndarray
+    bundles: Bundles
+    banks: Banks
+    source: np.ndarray  # int64: node
+    first: np.ndarray  # int64, into what follows, float64 with an element for each neuron of the node:
+    use: np.ndarray  # see `snn.synapses.tsodyks_markram.recover`
+    rate_rec: np.ndarray
+    rate_fac: np.ndarray
+
+
 class Noise(NamedTuple):
     """Poisson input with a train of its own for every target; a row a projection."""
 

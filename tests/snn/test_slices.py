@@ -194,3 +194,13 @@ def test_states_are_recorded_set_and_read_by_slice():
             simulation.set(cells[1:3], **values)
     simulation.run(1.0)
     np.testing.assert_array_equal(simulation.state(cells[1]), [[4.5]] * 2)
+
+
+def test_dense_weights_go_between_the_neurons_of_slices(net):
+    exc = net.populations["exc"]
+    net.connect(exc[2:4], exc[5:8], snn.Dense([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    listed = snn.lower(net, 0.1).listed_synapses("exc", "exc")
+    assert list(zip(listed.sources, listed.targets, listed.weights, strict=True)) == [
+        *((2, 5, 1.0), (2, 6, 3.0), (2, 7, 5.0)),
+        *((3, 5, 2.0), (3, 6, 4.0), (3, 7, 6.0)),
+    ]

@@ -89,6 +89,14 @@ def test_every_parameter_of_every_model_that_has_a_unit_takes_quantities(model):
     assert plain.weight_unit in ("mV", "pA", "nS") or not named
 
 
+def test_plasticity_takes_quantities():
+    rule = snn.TsodyksMarkram(u=0.3, tau_rec=0.8 * b.second, tau_fac=snn.Uniform(1 * b.ms, 2 * b.ms))
+    assert (rule.tau_rec, rule.tau_fac) == (800.0, snn.Uniform(1.0, 2.0))
+    for wrong in ({"tau_rec": 3 * b.mV}, {"u": 0.5 * b.ms}):
+        with pytest.raises(snn.ValidationError, match=r"TsodyksMarkram: (tau_rec|u) = "):
+            snn.TsodyksMarkram(**wrong)
+
+
 def test_other_sizes_of_a_unit_are_converted():
     model = snn.LIF(tau_m=0.02 * b.second, c_m=0.25 * b.nF, i_e=1.5 * b.nA, v_threshold=20_000 * b.uvolt)
     assert (model.tau_m, model.c_m, model.i_e, model.v_threshold) == (20.0, 250.0, 1500.0, 20.0)

@@ -20,6 +20,7 @@ _SPIKES_AHEAD = 8  # likewise for the rows of spikes that are filed
 _LINES = 15  # cache lines of a run that are asked for, at most; the hardware guesses the rest
 _SHIFT = 4  # bits for that number behind a run's place on a slip
 _WORDS_A_LINE = 32
+_ON_SLIPS = ("places", "links", "shares")
 
 
 class Calendar(NamedTuple):
@@ -32,9 +33,10 @@ class Calendar(NamedTuple):
     first_slip: np.ndarray  # int64 (banks + 1,): into `places` and `links`
     free: np.ndarray  # int32 (samples, banks): the first slip given back, or -1
     used: np.ndarray  # int32 (samples, banks): slips that have ever been in use
+    shares: np.ndarray  # int32 (samples, slips): in 2^-30, of the weights that a spike brings; none if all of them
 
 
-def make_calendar(bundles, banks, sizes: np.ndarray, batch: int) -> Calendar:
+def make_calendar(bundles, banks, sizes: np.ndarray, batch: int, plastic: bool = False) -> Calendar:
     """Return an empty calendar with room for all spikes that can be on their way at once.
 
     Memory that is not written to costs nothing, so that there is room for a spike of every neuron in every step.
@@ -55,6 +57,7 @@ def make_calendar(bundles, banks, sizes: np.ndarray, batch: int) -> Calendar:
         first_slip=first_slip,
         free=np.full((batch, count), -1, np.int32),
         used=np.zeros((batch, count), np.int32),
+        shares=np.empty((batch, int(first_slip[-1]) if plastic else 0), np.int32),
     )
 
 
@@ -75,14 +78,14 @@ def copy(calendar: Calendar) -> dict[str, Any]:
     """Return a copy of what has been written, for `restore`."""
     parts = _in_use(calendar)
     whole = {name: getattr(calendar, name).copy() for name in ("days", "free", "used")}
-    return whole | {name: [getattr(calendar, name)[i].copy() for i in parts] for name in ("places", "links")}
+    return whole | {name: [getattr(calendar, name)[i].copy() for i in parts] for name in _ON_SLIPS}
 
 
 def restore(calendar: Calendar, copied: dict[str, Any]) -> None:
     """Go back to what `copy` returned."""
     for name in ("days", "free", "used"):
         getattr(calendar, name)[:] = copied[name]
-    for name in ("places", "links"):
+    for name in _ON_SLIPS:
         for i, part in zip(_in_use(calendar), copied[name], strict=True):
             getattr(calendar, name)[i] = part
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from snn.engines.grid_cpu import kernel
+from snn.engines.grid_cpu import kernel, plastic
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.threads import run_together
@@ -62,6 +62,7 @@ class GridCpu:
             program.stages,
             program.projections,
             program.synapses,
+            program.plastic,
             program.incoming,
             program.noise,
             program.currents,
@@ -96,7 +97,8 @@ class GridCpu:
         every, widths = program.probes.every, program.probes.stop - program.probes.start
         columns = int(widths.sum())
         step_bytes = self.batch * (4 * max(1, int(size.sum())) + 8 * float((widths / every).sum()))
-        self.history = int(max(program.bundles.lead.max(initial=0), program.projections.delay.max(initial=0)))
+        leads = program.bundles.lead, program.plastic.bundles.lead, program.projections.delay
+        self.history = int(max(lead.max(initial=0) for lead in leads))
         self.longest = int(np.clip(_SPAN_BYTES // step_bytes - self.history, 16, 4096))
         places = size * (self.history + self.longest)
         trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
@@ -109,6 +111,7 @@ class GridCpu:
             sums=np.zeros((batch, program.slots), np.int64),
             flows=np.zeros((batch, program.flows), np.int64),
             calendar=make_calendar(program.bundles, program.banks, nodes.size, batch),
+            plastic=plastic.make_plastic_memory(program.plastic, nodes.size, batch),
             counters=np.zeros((batch, program.sizes["counters"]), np.int64),
             bests=np.zeros((batch, program.sizes["bests"]), np.int64),
             ids=np.empty((batch, int(places.sum())), np.int32),
@@ -199,6 +202,7 @@ class GridCpu:
         for array in (memory.next_steps, memory.next_times, memory.draws):
             array[:] = 0
         clear(self.memory.calendar)
+        plastic.clear(self.memory.plastic)
         self.memory.ends[:] = self.memory.first_place[None, :, None]
         for state, group in zip(self.states, self.program.groups, strict=True):
             for column, initial in zip(state, group.state, strict=True):
@@ -288,10 +292,11 @@ class GridCpu:
 
     def state(self) -> dict[str, Any]:
         """Return a copy of everything that changes in time, for `restore`."""
-        memory = {
-            name: array.copy() for name, array in self.memory._asdict().items() if name not in ("traces", "calendar")
+        parts = ("traces", "calendar", "plastic")
+        memory: dict[str, Any] = {
+            name: array.copy() for name, array in self.memory._asdict().items() if name not in parts
         }
-        memory["calendar"] = copy(self.memory.calendar)
+        memory["calendar"], memory["plastic"] = copy(self.memory.calendar), plastic.copy(self.memory.plastic)
         states = [[column.copy() for column in state] for state in self.states]
         return {"step": self.step, "last_steps": self.last_steps, "memory": memory, "states": states}
 
@@ -300,6 +305,7 @@ class GridCpu:
         self.step, self.last_steps = state["step"], state["last_steps"]
         given = dict(state["memory"])
         restore(self.memory.calendar, given.pop("calendar"))
+        plastic.restore(self.memory.plastic, given.pop("plastic"))
         self.memory = self.memory._replace(**{name: array.copy() for name, array in given.items()})
         for mine, given in zip(self.states, state["states"], strict=True):
             for column, values in zip(mine, given, strict=True):

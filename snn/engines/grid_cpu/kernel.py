@@ -13,6 +13,7 @@ import numpy as np
 
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
+from snn.engines.grid_cpu.plastic import PlasticMemory, arrive_by_plastic_list
 from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
@@ -33,6 +34,7 @@ class Tables(NamedTuple):
     stages: tuple
     projections: tuple
     synapses: tuple
+    plastic: tuple
     incoming: np.ndarray
     noise: tuple
     currents: tuple
@@ -47,6 +49,7 @@ class Memory(NamedTuple):
     sums: np.ndarray  # int64 (samples, slots)
     flows: np.ndarray  # int64 (samples, neurons): the current into each neuron
     calendar: Calendar
+    plastic: PlasticMemory
     counters: np.ndarray  # int64 (samples, sources of max-pooling)
     bests: np.ndarray  # int64 (samples, targets of max-pooling)
     ids: np.ndarray  # int32 (samples, places): numbers of the neurons that spiked, slice by slice
@@ -269,6 +272,8 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
         return
     for k in range(first, last + 1):
         _arrive_by_list(tables, memory, span, sample, block, k)
+        if len(tables.plastic.source):
+            arrive_by_plastic_list(tables, memory, span, sample, block, k)
         for i in range(first_slice, end_slice):
             _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 
