@@ -39,6 +39,7 @@ from snn.neurons import (
     DiscreteLIF,
     HodgkinHuxley,
     Izhikevich,
+    McCullochPitts,
 )
 from snn.program import Program, lower
 from snn.random import Normal, Uniform
@@ -67,6 +68,7 @@ __all__ = [
     "HodgkinHuxley",
     "Izhikevich",
     "MaxPool2d",
+    "McCullochPitts",
     "Network",
     "Normal",
     "NumericalError",

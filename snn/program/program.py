@@ -51,7 +51,7 @@ class Program:
     nodes, slices, blocks, banks, bundles, stages, projections, synapses, noise, currents, probes : NamedTuple
         See `snn.program.tables`.
     plastic : Plastic
-        Synapses with short-term plasticity; see there.
+        Synapses with short-term plasticity or to binary units; see there.
     incoming : ndarray of int64
         The projections of each node, by target.
     groups : tuple of Group
