@@ -45,6 +45,7 @@ from snn.neurons import (
     DiscreteLIF,
     HodgkinHuxley,
     Izhikevich,
+    McCullochPitts,
 )
 from snn.program import Program, lower
 from snn.random import Normal, Uniform
@@ -77,6 +78,7 @@ __all__ = [
     "HodgkinHuxley",
     "Izhikevich",
     "MaxPool2d",
+    "McCullochPitts",
     "Network",
     "Normal",
     "NumericalError",

@@ -10,6 +10,7 @@ import numpy as np
 from snn import checks
 from snn.connectivity import Dense, Layer, Listed, MaxPool2d, OneToOne, Rule, SumPool2d
 from snn.errors import ValidationError
+from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
 from snn.random import Distribution
 from snn.stimuli import Source
@@ -60,6 +61,11 @@ class Projection:
         """Whether both ends are all neurons there are."""
         return (self.source_size, self.target_size) == (self.source.size, self.target.size)
 
+    @property
+    def alternating(self) -> bool:
+        """Whether every second event of a source takes away what the one before has brought."""
+        return isinstance(self.target.model, McCullochPitts) and not _flows(self.source)
+
 
 def project(
     source: Neurons | Source, target: Neurons, rule: Any, weight: Any, delay: Any, plasticity: Any
@@ -73,7 +79,7 @@ def project(
         raise ValidationError(owner, "rule", rule, expected)
     for name, value in source.by_target.items() if isinstance(source, Source) else ():
         checks.fits(owner, name, value, into.size)
-    flows = isinstance(source, Source) and source.flows
+    flows = _flows(source)
     if flows and isinstance(rule, MaxPool2d):
         raise ValidationError(owner, "rule", "MaxPool2d", "a rule for currents: max-pooling counts spikes")
     synapses = _check_rule(owner, source, target, rule)
@@ -81,6 +87,8 @@ def project(
         delay = _check_delay(owner, flows, rule, delay, synapses)
     if plasticity is not None:
         _check_plasticity(owner, source, rule, plasticity)
+    if not flows:
+        _check_binary(owner, source, into, rule, plasticity)
     return Projection(
         source=source.population if isinstance(source, View) else source,
         source_start=source.start if isinstance(source, View) else 0,
@@ -166,7 +174,7 @@ def _check_delay(owner: str, flows: bool, rule: Any, delay: Any, synapses: int |
 def _check_plasticity(owner: str, source: Neurons | Source, rule: Any, plasticity: Any) -> None:
     if not isinstance(plasticity, TsodyksMarkram):
         raise ValidationError(owner, "plasticity", plasticity, "a rule such as snn.TsodyksMarkram()")
-    if isinstance(source, Source) and (source.shape is None or source.flows):
+    if isinstance(source, Source) and (source.shape is None or _flows(source)):
         expected = "nothing: short-term plasticity is of spikes from sources that targets share"
         raise ValidationError(owner, "plasticity", plasticity, expected)
     if not isinstance(rule, Listed | OneToOne | Dense):
@@ -174,6 +182,24 @@ def _check_plasticity(owner: str, source: Neurons | Source, rule: Any, plasticit
         raise ValidationError(owner, "plasticity", plasticity, expected)
     for field in fields(plasticity):
         checks.fits(owner, f"plasticity.{field.name}", getattr(plasticity, field.name), source.size)
+
+
+def _check_binary(owner: str, source: Neurons | Source, target: View, rule: Any, plasticity: Any) -> None:
+    """Refuse to mix binary units, whose events say that they change, with others, whose events are spikes."""
+    binary = isinstance(target.population.model, McCullochPitts)
+    if not isinstance(source, Source) and isinstance(view_of(source).population.model, McCullochPitts) != binary:
+        expected = "binary units on both ends or on none: events of McCullochPitts are changes, not spikes"
+        raise ValidationError(owner, "target", target.name, expected)
+    if binary and isinstance(source, Source) and source.shape is None:
+        raise ValidationError(owner, "source", source.name, "trains that targets share: give the stimulus a shape")
+    if binary and not isinstance(rule, Listed | OneToOne | Dense):
+        raise ValidationError(owner, "rule", rule, "a list of synapses, Dense or OneToOne, to binary units")
+    if binary and plasticity is not None:
+        raise ValidationError(owner, "plasticity", plasticity, "nothing: synapses of binary units are static")
+
+
+def _flows(source: Neurons | Source) -> bool:
+    return isinstance(source, Source) and source.flows
 
 
 def _one_each(owner: str, name: str, value: object, synapses: int | None) -> None:

@@ -14,9 +14,10 @@ from snn.engines.grid_cpu import GridCpu
 from snn.errors import BackendUnavailable, ValidationError
 from snn.interrupts import held
 from snn.network import Network
+from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
 from snn.program import draw, lower, lower_model, pack, stimulus_input
-from snn.recording import Recording, SpikeRecord, Trace, join
+from snn.recording import Recording, SpikeRecord, Trace, join, rising
 from snn.stimuli import Current, Poisson, Source, SpikeTrains
 
 Report = Literal["bar"] | Callable[[float, float], None] | None
@@ -203,6 +204,9 @@ class Simulation:
             samples, at, neurons = self._engine.spikes(name) if steps else empty
             reached = self.program.fan_out[name][neurons]
             events += np.bincount(samples, reached, self.batch).astype(np.int64)  # of all, before any are dropped
+            if isinstance(getattr(self._known[name], "model", None), McCullochPitts):
+                kept = rising(samples, neurons, self._engine.variable(name, "n"))
+                samples, at, neurons = samples[kept], at[kept], neurons[kept]
             size, recorded = len(self.program.fan_out[name]), self._recorded[name]
             if len(recorded) < size:
                 kept = np.isin(np.arange(size), recorded)[neurons]
@@ -270,7 +274,8 @@ class Simulation:
         view, population = view_of(neurons), view_of(neurons).population
         owner = f"set {neurons.name!r}"
         current = self._of(population)
-        known = sorted(name for name, value in current.items() if value is not None)
+        fixed = population.model.fixed
+        known = sorted(name for name, value in current.items() if value is not None and name not in fixed)
         changed = dict(current)
         for name, value in values.items():
             if name not in known:

@@ -15,20 +15,8 @@ ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
     *("errors", "memory", "units", "jit", "arithmetic", "quantiles", "random", "checks", "neurons", "synapses"),
-    *(
-        "connectivity",
-        "stimuli",
-        "population",
-        "projection",
-        "network",
-        "program",
-        "engines",
-        "interrupts",
-        "extras",
-        "statistics",
-        "plotting",
-    ),
-    *("recording", "simulation", "networks"),
+    *("connectivity", "stimuli", "population", "projection", "network", "program", "engines", "interrupts", "extras"),
+    *("statistics", "plotting", "recording", "simulation", "networks"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 

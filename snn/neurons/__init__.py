@@ -2,6 +2,7 @@
 
 from snn.neurons.adaptive import AdaptiveLIF
 from snn.neurons.adex import AdEx
+from snn.neurons.binary import McCullochPitts
 from snn.neurons.conductance import ConductanceLIF
 from snn.neurons.custom import CustomModel
 from snn.neurons.discrete import DiscreteLIF
@@ -21,6 +22,7 @@ __all__ = [
     "DiscreteLIF",
     "HodgkinHuxley",
     "Izhikevich",
+    "McCullochPitts",
     "Model",
     "step",
 ]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba.extending import overload
@@ -72,11 +72,14 @@ class Lowered(NamedTuple):
         Initial value of each state variable, numbers or arrays likewise.
     arrivals : type
         The NamedTuple class of the model's input: a field a port.
+    counted : (str, float or ndarray), optional
+        A port that receives a random number in every step, from a Poisson distribution, and its mean.
     """
 
     parameters: Any
     state: Any
     arrivals: type
+    counted: tuple[str, Any] | None = None
 
 
 Parameter = float | np.ndarray | Distribution
@@ -91,6 +94,8 @@ class Model:
     Parameters may be given as quantities: they are turned into plain numbers before a model's own ``__post_init__``
     goes on to check them, which calls this one first.
     """
+
+    fixed: ClassVar[tuple[str, ...]] = ()  # parameters that no run may change, and variables that start as they do
 
     def __post_init__(self):
         for field in fields(self):

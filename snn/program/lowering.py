@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -185,10 +186,11 @@ class _Lowering:
                 has_list = synapses.has_list(projection)
                 currents.append((listed, -1 if has_list else self._pattern(listed, patterns)[0]))
             elif synapses.has_list(projection):
-                (lists if projection.plasticity is None else plastic).append(listed)
+                (plastic if synapses.has_shares(projection) else lists).append(listed)
             else:
                 self.fan_out[projection.source.name] += synapses.pattern_fan_out(projection)
                 self._pattern(listed, patterns)
+        noise.extend(self._counted())
         self.notes = [*notes_of(everything, self.dt)]
         built = self._rows(lists, np.arange(len(self.order)))
         self.plastic = lower_plastic(
@@ -251,6 +253,14 @@ class _Lowering:
             raise ValidationError(owner, "rate", float(rate.max()), f"at most 500 spikes a step, {5e5 / self.dt:g} Hz")
         start = projection.target_start
         return int(port), start, start + projection.target_size, int(integer), listed.stream, mean
+
+    def _counted(self) -> Iterator[tuple]:
+        """Yield what `_noise_table` needs of the populations with a port that receives random numbers."""
+        for p in self.populations:
+            low = self.lowered[p.name]
+            if low.counted:
+                port, mean = low.arrivals._fields.index(low.counted[0]), np.broadcast_to(low.counted[1], p.size)
+                yield self.node[p.name], port, 0, p.size, 1, self.stream[p.name] + _STREAMS - 1, mean
 
     def _noise_table(self, noise: list) -> Noise:
         noise.sort(key=lambda entry: entry[0])

@@ -50,14 +50,11 @@ def draw(population: Population, seed: int, first_stream: int) -> Values:
 
 def initial_state(population: Population, lowered: Lowered, seed: int, first_stream: int) -> Any:
     """Return the state that the population starts from: the model's, where the user has not said otherwise."""
-    unknown = set(population.initial) - set(lowered.state._fields)
+    free = [name for name in lowered.state._fields if name not in population.model.fixed]
+    unknown = set(population.initial) - set(free)
     if unknown:
-        raise ValidationError(
-            f"population {population.name!r}",
-            "initial",
-            sorted(unknown)[0],
-            f"one of {', '.join(lowered.state._fields)}",
-        )
+        owner = f"population {population.name!r}"
+        raise ValidationError(owner, "initial", sorted(unknown)[0], f"one of {', '.join(free)}")
     columns, hints = [], get_type_hints(type(lowered.state))
     for i, (name, value) in enumerate(lowered.state._asdict().items()):
         value: Any = population.initial.get(name, value)

@@ -1,4 +1,4 @@
-"""Lowering of synapses with short-term plasticity: rows of their own, and the parameters of their sources."""
+"""Lowering of synapses whose spikes have shares: rows of their own, and the parameters of their sources."""
 
 from __future__ import annotations
 
@@ -47,9 +47,12 @@ def lower_plastic(
     parameters = np.zeros((3, int(first[-1])))  # those of sources outside a slice stay 0: they have no synapses
     for one, begin in zip(lists, first.tolist(), strict=False):
         begin += one.projection.source_start
-        parameters[:, begin : begin + one.projection.source_size] = _parameters(one, dt, seed)
+        if one.projection.plasticity is not None:
+            parameters[:, begin : begin + one.projection.source_size] = _parameters(one, dt, seed)
     banks = Banks(bank_slots, built.first_bundle)
-    return Plastic(built.words, built.rows, built.bundles, banks, nodes, first[:-1].astype(np.int64), *parameters)
+    alternating = np.array([one.projection.alternating for one in lists], np.int64)
+    first = first[:-1].astype(np.int64)
+    return Plastic(built.words, built.rows, built.bundles, banks, nodes, alternating, first, *parameters)
 
 
 def _parameters(one: Listed, dt: float, seed: int) -> np.ndarray:

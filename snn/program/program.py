@@ -54,7 +54,7 @@ class Program:
     varying : Varying
         Stimuli that vary; see `snn.program.varying`.
     plastic : Plastic
-        Synapses with short-term plasticity; see there.
+        Synapses with short-term plasticity or to binary units; see there.
     incoming : ndarray of int64
         The projections of each node, by target.
     groups : tuple of Group

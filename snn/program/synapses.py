@@ -35,8 +35,13 @@ def to_integers(weights: ArrayLike, quantum: float | np.ndarray) -> np.ndarray:
 def has_list(projection: Projection) -> bool:
     """Say whether the projection's synapses are listed one by one."""
     rule = projection.rule
-    pattern = projection.whole and projection.plasticity is None
+    pattern = projection.whole and not has_shares(projection)
     return isinstance(rule, Listed) or (isinstance(rule, OneToOne | Dense) and not pattern)
+
+
+def has_shares(projection: Projection) -> bool:
+    """Say whether a spike may bring another share of the projection's weights than all."""
+    return projection.plasticity is not None or projection.alternating
 
 
 def given_weights(projection: Projection) -> float | np.ndarray | Distribution:

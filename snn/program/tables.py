@@ -122,9 +122,11 @@ class Synapses(NamedTuple):
 
 
 class Plastic(NamedTuple):
-    """Listed synapses with short-term plasticity, in rows and bundles of their own; no other table knows them.
+    """Listed synapses where each spike brings a share of the weights, from -1 to 1.
 
-    What `Bundles.source` counts here are the projections, a row each of `source` and `first`.
+    These are those with short-term plasticity, and those to binary units, where a source's share is alternately 1 and
+    -1. They stand in rows and bundles of their own, which no other table knows. What `Bundles.source` counts here are
+    the projections, a row each of `source`, `alternating` and `first`.
     """
 
     words: np.ndarray  # see Synapses
@@ -132,6 +134,7 @@ class Plastic(NamedTuple):
     bundles: Bundles
     banks: Banks
     source: np.ndarray  # int64: node
+    alternating: np.ndarray  # int64: 1 for those of binary units
     first: np.ndarray  # int64, into what follows, float64 with an element for each neuron of the node:
     use: np.ndarray  # see `snn.synapses.tsodyks_markram.recover`
     rate_rec: np.ndarray

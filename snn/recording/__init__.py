@@ -1,7 +1,7 @@
 """What a simulation has recorded: spikes and traces, in memory, as files, and as other packages' objects."""
 
 from snn.recording.recording import Recording, join
-from snn.recording.spikes import SpikeRecord
+from snn.recording.spikes import SpikeRecord, rising
 from snn.recording.trace import Trace
 
-__all__ = ["Recording", "SpikeRecord", "Trace", "join"]
+__all__ = ["Recording", "SpikeRecord", "Trace", "join", "rising"]

@@ -168,3 +168,21 @@ class SpikeRecord:
         from snn.recording import exchange
 
         return exchange.to_pandas({"": self}).drop(columns="population")
+
+
+def rising(samples: np.ndarray, neurons: np.ndarray, active: np.ndarray) -> np.ndarray:
+    """Say which events of binary units are changes to 1; each unit's events are alternately to 1 and to 0.
+
+    Parameters
+    ----------
+    samples, neurons : ndarray of integers (events,)
+        Of the events, by sample and time.
+    active : ndarray of integers (samples, units)
+        The units' states after them all.
+    """
+    unit = samples.astype(np.int64) * active.shape[1] + neurons
+    order = np.argsort(unit, kind="stable")
+    later = np.searchsorted(unit[order], unit[order], side="right") - np.arange(1, len(unit) + 1)
+    found = np.empty(len(unit), bool)
+    found[order] = (active.ravel()[unit[order]] + later) % 2 == 1
+    return found

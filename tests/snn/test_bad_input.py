@@ -41,6 +41,9 @@ PARTS = {
         (lambda: snn.DiscreteLIF(beta=-0.1), "beta", "-0.1"),
         (lambda: snn.DiscreteLIF(beta=1.1), "beta", "1.1"),
         (lambda: snn.DiscreteLIF(beta=NAN), "beta", "nan"),
+        *((lambda t=t: snn.McCullochPitts(tau=t), "tau", str(t)) for t in (0.0, -1.0, NAN, None)),
+        (lambda: snn.McCullochPitts(threshold=INF), "threshold", "inf"),
+        (lambda: snn.McCullochPitts(update="never"), "update", "'never'"),
     ],
     "plasticity": [
         *((lambda u=u: snn.TsodyksMarkram(u=u), "u", str(u)) for u in (-0.1, 1.1, NAN, "half")),
@@ -138,6 +141,7 @@ def net():
     network.connect(network.spike_trains("given", [[1.0], []]), image[:2], snn.OneToOne())
     network.connect(network.current("current", [1.0, 2.0]), cells[:2], snn.OneToOne())
     network.poisson("rates", 100.0, 3)
+    network.population("units", (2, 2, 1), snn.McCullochPitts(threshold=0.0))
     network.record(cells, "v", every=1.0)
     return network
 
@@ -252,6 +256,11 @@ NETWORK = {
             "plasticity",
             "Tsodyks",
         ),
+        (connecting(snn.AllToAll(), "cells units"), "target", "'units'"),
+        (connecting(snn.AllToAll(), "units cells"), "target", "'cells'"),
+        (connecting(snn.SumPool2d(1), "units units"), "rule", "SumPool2d"),
+        (connecting(snn.AllToAll(), "units units", plasticity=snn.TsodyksMarkram()), "plasticity", "Tsodyks"),
+        (lambda n: n.connect(n.sources["noise"], n.populations["units"]), "source", "'noise'"),
         (connecting("all"), "rule", "'all'"),
         (connecting(snn.OneToOne), "rule", "OneToOne"),
         (lambda n: n.connect(n.populations["cells"], n.populations["cells"]), "rule", "None"),
@@ -313,6 +322,8 @@ LOWERING = [
     (connecting(plasticity=snn.TsodyksMarkram(tau_rec=snn.Normal(-5.0, 1.0))), "tau_rec[", "-"),
     (population(30, snn.LIF(tau_m=snn.Normal(1.0, 5.0))), "tau_m[", "-"),
     (population(initial={"u": 0.0}), "initial", "'u'"),
+    (population(3, snn.McCullochPitts(), initial={"n": 1.0}), "initial", "'n'"),
+    (population(3, snn.McCullochPitts(tau=[1.0, 0.05, 2.0])), "tau", "0.05"),
     (population(active=(0.15, 1.0)), "active", "0.15"),
     (lambda n: n.spike_trains("new", [[0.1, 0.25]]), "trains[0]", "0.25"),
     (lambda n: n.poisson("new", 10_001.0, 2), "rate", "10001.0"),
@@ -371,6 +382,7 @@ RUN = [
     (lambda n, s: s.set(n.poisson("late", 1.0, 1), rate=1.0), "target", "late"),
     (lambda n, s: s.set(n.sources["noise"], rate=1.0), "target", "noise"),
     (lambda n, s: s.set(n.populations["cells"], tau=1.0), "parameter", "'tau'"),
+    (lambda n, s: s.set(n.populations["units"], tau=1.0), "parameter", "'tau'"),
     (lambda n, s: s.set(n.populations["cells"], synapse="alpha"), "parameter", "'synapse'"),
     (lambda n, s: s.set(n.populations["cells"], tau_syn_inh=1.0), "parameter", "'tau_syn_inh'"),
     (lambda n, s: s.set(n.populations["cells"], tau_m=-1.0), "tau_m", "-1.0"),

@@ -1,6 +1,10 @@
 """Short-term plasticity: against the reference, its closed form, and however a run is cut."""
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +183,18 @@ def test_synapses_are_listed_and_counted_with_their_largest_weights():
     np.testing.assert_array_equal(np.bincount(listed.targets), 5)
     assert sorted(set(zip(listed.weights, np.round(listed.delays, 6), strict=True))) == [(0.25, 0.7), (0.5, 0.3)]
     np.testing.assert_array_equal(program.fan_out["cells"], np.bincount(listed.sources, minlength=20))
+
+
+def test_without_compilation_the_spikes_are_the_same():
+    code = """
+import reference, snn
+from test_plasticity import DT, STEPS, assert_same, plastic_network
+network = plastic_network(7)
+assert_same(snn.Simulation(network, dt=DT).run(STEPS * DT), *reference.simulate(network, DT, STEPS))
+print("the same")
+"""
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent), str(here.parent.parent)])
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "the same"

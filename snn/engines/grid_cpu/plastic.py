@@ -1,8 +1,9 @@
-"""Delivery of listed synapses with short-term plasticity: as that of static ones, but a slip has a share, too.
+"""Delivery of listed synapses whose spikes have shares: as that of static ones, but a slip has a share, too.
 
-A spike's share u x, in units of 2^-30, is computed when it is filed, from the state of its source; each bank keeps that
-state for itself, so that no thread waits for another, and all banks compute the same. Where a run is delivered, each
-weight is multiplied by the share and the product rounded to an integer, which keeps sums free of any order.
+The share, in units of 2^-30, is u x, or for binary units alternately 1 and -1. It is computed when a spike is filed,
+from the state of its source; each bank keeps that state for itself, so that no thread waits for another, and all banks
+compute the same. Where a run is delivered, each weight is multiplied by the share and the product rounded to an
+integer, which keeps sums free of any order.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class PlasticMemory(NamedTuple):
     """Spikes on their way through plastic synapses, and the state of the sources, by sample and row."""
 
     calendar: Calendar
-    last: np.ndarray  # int64 (samples, rows): step of the source's last spike, or -1
+    last: np.ndarray  # int64 (samples, rows): step of the source's last spike, or -1 if none counts
     u: np.ndarray  # float64 (samples, rows): at that spike
     x: np.ndarray  # likewise
 
@@ -61,8 +62,12 @@ def restore(memory: PlasticMemory, copied: dict[str, Any]) -> None:
 @uncounted
 def _share(plastic, memory, projection, source, row, sample, step):
     """Return the share of the weights that a spike of a source in some step brings, and keep the source's state."""
+    last = memory.last[sample, row]
+    if plastic.alternating[projection]:
+        memory.last[sample, row] = step if last < 0 else -1
+        return np.int64(1 << _BITS) if last < 0 else -np.int64(1 << _BITS)
     parameter = plastic.first[projection] + source
-    use, last = plastic.use[parameter], memory.last[sample, row]
+    use = plastic.use[parameter]
     u, x = use, 1.0
     if last >= 0:
         rates = plastic.rate_rec[parameter], plastic.rate_fac[parameter]
