@@ -12,7 +12,6 @@ import pytest
 from scipy import integrate, stats
 
 import snn
-from snn.arithmetic import sine
 from snn.engines.grid_cpu.trains import gamma
 from snn.quantiles import normal, normal_quantiles
 
@@ -27,13 +26,6 @@ def test_normal_quantiles_are_those_of_the_library():
     expected = [NormalDist().inv_cdf((int(word) + 0.5) / 2**32) for word in words]
     np.testing.assert_allclose([normal(word) for word in words.astype(np.uint32)], expected, rtol=4e-15)
     np.testing.assert_allclose(normal_quantiles(words.astype(np.uint32), 0.0, 1.0), expected, rtol=4e-15)
-
-
-def test_sines_are_those_of_the_library_and_exact_where_they_can_be():
-    for x in np.random.default_rng(2).uniform(-0.5, 0.5, 5000):
-        assert sine(x) == pytest.approx(math.sin(2 * math.pi * x), abs=1e-15)
-        assert sine(x + 1024.0) == sine((x + 1024.0) - 1024.0)
-    assert [sine(x) for x in (0.0, 0.25, 0.5, 0.75, 1e6 + 0.25)] == [0.0, 1.0, 0.0, -1.0, 1.0]
 
 
 @pytest.mark.parametrize("order", [0.1, 0.7, 1.0, 2.5, 40.0])
