@@ -75,7 +75,7 @@ def project(
     into = view_of(target)
     own_train = isinstance(source, Source) and source.shape is None
     if own_train != (rule is None):
-        expected = "no rule: every target has a train of its own" if own_train else "a rule such as snn.OneToOne()"
+        expected = "no rule: every target has an input of its own" if own_train else "a rule such as snn.OneToOne()"
         raise ValidationError(owner, "rule", rule, expected)
     for name, value in source.by_target.items() if isinstance(source, Source) else ():
         checks.fits(owner, name, value, into.size)

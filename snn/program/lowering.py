@@ -286,7 +286,7 @@ class _Lowering:
             projection = listed.projection
             source: Any = projection.source
             constant = isinstance(source.stimulus, Current)
-            start, stop = flow_of(source, self.dt) if constant else (NEVER, NEVER)
+            start, stop = flow_of(source, self.dt) if constant else (-1, -1)
             table.append((start, stop, projection.target.size, first, row))
             first += projection.target.size
             edges = [listed.edges(self.seed, k) for k in range(listed.portions)] if row < 0 else []

@@ -159,7 +159,7 @@ class Noise(NamedTuple):
 class Currents(NamedTuple):
     """Currents; a row a projection from one."""
 
-    start: np.ndarray  # a constant current flows in steps k with start < k <= stop; NEVER for others
+    start: np.ndarray  # a constant current flows in steps k with start < k <= stop; -1 for others
     stop: np.ndarray
     size: np.ndarray  # targets: all neurons of the node
     first_drive: np.ndarray  # into the engine's array of what each target receives

@@ -1,4 +1,4 @@
-"""Our own exponentials and logarithm: the same bits compiled and not, and close to the truth."""
+"""Our own exponentials, logarithm and sine: the same bits compiled and not, and close to the truth."""
 
 import math
 import re
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn.arithmetic import bits, exp, expm1, fma, from_bits, log
+from snn.arithmetic import bits, exp, expm1, fma, from_bits, log, sine
 
-FUNCTIONS = {"exp": exp, "expm1": expm1, "log": log}
+FUNCTIONS = {"exp": exp, "expm1": expm1, "log": log, "sine": sine}
 UNITS = {"exp": 1.0, "expm1": 3.0, "log": 1.0}  # in the last place
 
 
@@ -40,17 +40,28 @@ def arguments(name):
     if name == "log":
         everywhere = np.ldexp(rng.uniform(0.5, 1.0, 3000), rng.integers(-1073, 1024, 3000))
         return np.concatenate([everywhere, rng.uniform(0.3, 3.0, 3000), 1.0 + small[np.abs(small) < 0.9]])
+    if name == "sine":
+        return np.concatenate([rng.uniform(-1000.0, 1000.0, 3000), np.arange(-2.0, 2.0, 0.125), small])
     everywhere = rng.uniform(-746.0, 709.78, 3000) if name == "exp" else rng.uniform(-45.0, 709.78, 3000)
+    if name == "sine":
+        return np.concatenate([rng.uniform(-1000.0, 1000.0, 3000), np.arange(-2.0, 2.0, 0.125), small])
     return np.concatenate([everywhere, rng.uniform(-1.0, 1.0, 3000), small])
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", UNITS)
 def test_results_are_near_the_truth(name):
     x = arguments(name)
     with mpmath.workprec(200):
         for at, y in zip(x, compiled(name, x), strict=True):
             truth = getattr(mpmath, name)(mpmath.mpf(float(at)))
             assert abs(mpmath.mpf(float(y)) - truth) <= UNITS[name] * math.ulp(float(truth)), at
+
+
+def test_sines_are_near_the_truth():
+    x = arguments("sine")
+    with mpmath.workprec(200):
+        for at, y in zip(x, compiled("sine", x), strict=True):
+            assert abs(mpmath.mpf(float(y)) - mpmath.sinpi(2 * mpmath.mpf(float(at)))) <= 4e-16, at
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

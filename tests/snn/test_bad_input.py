@@ -142,6 +142,9 @@ def net():
     network.connect(network.current("current", [1.0, 2.0]), cells[:2], snn.OneToOne())
     network.poisson("rates", 100.0, 3)
     network.population("units", (2, 2, 1), snn.McCullochPitts(threshold=0.0))
+    network.poisson("rising", [[1.0, 2.0]], bin=1.0)
+    network.noise_current("white", np.zeros(5), 1.0)
+    network.sine_current("sine", 1.0, 1.0)
     network.record(cells, "v", every=1.0)
     return network
 
@@ -206,6 +209,47 @@ NETWORK = {
         (lambda n: n.current("new", [1.0], start=2.0, stop=1.0), "stop", "1.0"),
         (lambda n: n.current("new", [1.0], start=2.0, stop=2.0), "stop", "2.0"),
         (lambda n: n.current("new", [1.0], stop="late"), "stop", "'late'"),
+        (lambda n: n.poisson("new", [1.0, -2.0], bin=1.0), "rate[1]", "-2.0"),
+        (lambda n: n.poisson("new", [[1.0, 2.0], [3.0, NAN]], 2, bin=1.0), "rate[1, 1]", "nan"),
+        (lambda n: n.poisson("new", [[1.0, 2.0]], 3, bin=1.0), "rate", "(1, 2)"),
+        (lambda n: n.poisson("new", [[[1.0]]], bin=1.0), "rate", "(1, 1, 1)"),
+        (lambda n: n.poisson("new", [], bin=1.0), "rate", "(0,)"),
+        (lambda n: n.poisson("new", 1.0, bin=1.0), "rate", "()"),
+        (lambda n: n.poisson("new", snn.Uniform(0.0, 1.0), bin=1.0), "rate", "Uniform"),
+        (lambda n: n.poisson("new", lambda t: "high", bin=1.0, duration=2.0), "rate", "'high'"),
+        (lambda n: n.poisson("new", lambda t: -t, bin=1.0, duration=2.0), "rate[0]", "-0.5"),
+        *((lambda n, b=b: n.poisson("new", [1.0], bin=b), "bin", str(b)) for b in (0.0, -1.0, NAN, INF, "short")),
+        (lambda n: n.poisson("new", [1.0], bin=1.0, duration=1.0), "duration", "1.0"),
+        (lambda n: n.poisson("new", 1.0, duration=1.0), "bin", "None"),
+        (lambda n: n.poisson("new", abs), "bin", "None"),
+        *(
+            (lambda n, d=d: n.poisson("new", abs, bin=0.2, duration=d), "duration", str(d))
+            for d in (None, 0.1, 0.5, NAN, INF)
+        ),
+        (lambda n: n.connect(n.sources["rising"], n.populations["cells"]), "rate", "(2,)"),
+        *((lambda n, r=r: n.gamma("new", r, 2.0, 3), "rate", str(r)) for r in (-1.0, NAN, INF)),
+        *((lambda n, k=k: n.gamma("new", 1.0, k, 3), "order", str(k)) for k in (0.0, -1.0, NAN, INF, "two")),
+        (lambda n: n.gamma("new", [1.0, 2.0], 1.0, 3), "rate", "(2,)"),
+        (lambda n: n.gamma("new", 1.0, [1.0, 2.0], 3), "order", "(2,)"),
+        (lambda n: n.gamma("new", 1.0, snn.Uniform(1.0, 2.0), 3), "order", "Uniform"),
+        (lambda n: n.gamma("new", 1.0, 1.0, None), "shape", "None"),
+        (lambda n: n.current("new", [1.0, NAN], bin=1.0), "amplitude[1]", "nan"),
+        (lambda n: n.current("new", np.zeros((2, 0)), bin=1.0), "amplitude", "(2, 0)"),
+        (lambda n: n.current("new", [1.0], bin=0.0), "bin", "0.0"),
+        (lambda n: n.current("new", abs), "bin", "None"),
+        (lambda n: n.current("new", [1.0], bin=1.0, start=2.0, stop=2.0), "stop", "2.0"),
+        (lambda n: n.sine_current("new", 1.0, -1.0), "frequency", "-1.0"),
+        (lambda n: n.sine_current("new", [1.0, 2.0], [1.0, 2.0, 3.0]), "frequency", "(3,)"),
+        (lambda n: n.sine_current("new", [], 1.0), "amplitude", "(0,)"),
+        *((lambda n, p=p: n.sine_current("new", 1.0, 1.0, phase=p), "phase", str(p)) for p in ("late", [[1.0], 2.0])),
+        (lambda n: n.sine_current("new", 1.0, 1.0, offset=[0.0, NAN]), "offset[1]", "nan"),
+        (lambda n: n.sine_current("new", 1.0, 1.0, start=-1.0), "start", "-1.0"),
+        (lambda n: n.noise_current("new", NAN, 1.0), "mean", "nan"),
+        *((lambda n, s=s: n.noise_current("new", 0.0, s), "std", str(s)) for s in (-1.0, NAN, INF, "wide")),
+        (lambda n: n.noise_current("new", 0.0, [1.0, -1.0]), "std[1]", "-1.0"),
+        (lambda n: n.noise_current("new", snn.Normal(0.0, 1.0), 1.0), "mean", "Normal"),
+        *((lambda n, i=i: n.noise_current("new", 0.0, 1.0, interval=i), "interval", str(i)) for i in (0.0, NAN)),
+        (lambda n: n.noise_current("new", 0.0, 1.0, start=2.0, stop=1.0), "stop", "1.0"),
         (lambda n: n.current("new", [1.0], stop=NAN), "stop", "nan"),
     ],
     "projections": [
@@ -261,6 +305,10 @@ NETWORK = {
         (connecting(snn.SumPool2d(1), "units units"), "rule", "SumPool2d"),
         (connecting(snn.AllToAll(), "units units", plasticity=snn.TsodyksMarkram()), "plasticity", "Tsodyks"),
         (lambda n: n.connect(n.sources["noise"], n.populations["units"]), "source", "'noise'"),
+        (connecting(snn.OneToOne(), "white cells"), "rule", "OneToOne"),
+        (connecting(snn.AllToAll(), "sine cells", delay=1.0), "delay", "1.0"),
+        (lambda n: n.connect(n.sources["white"], n.populations["cells"][1:]), "mean", "(5,)"),
+        (lambda n: n.connect(n.sources["white"], n.populations["cells"], delay=1.0), "delay", "1.0"),
         (connecting("all"), "rule", "'all'"),
         (connecting(snn.OneToOne), "rule", "OneToOne"),
         (lambda n: n.connect(n.populations["cells"], n.populations["cells"]), "rule", "None"),
@@ -328,6 +376,22 @@ LOWERING = [
     (lambda n: n.spike_trains("new", [[0.1, 0.25]]), "trains[0]", "0.25"),
     (lambda n: n.poisson("new", 10_001.0, 2), "rate", "10001.0"),
     (lambda n: n.connect(n.poisson("new", 1e8), n.populations["cells"]), "rate", "1000"),
+    (lambda n: n.poisson("new", [1.0, 10_001.0], 2, bin=1.0), "rate", "10001.0"),
+    (lambda n: n.poisson("new", [1.0], 2, bin=0.25), "bin", "0.25"),
+    (lambda n: n.connect(n.poisson("new", [1.0], bin=0.25), n.populations["cells"]), "bin", "0.25"),
+    (lambda n: n.connect(n.poisson("new", [1.0, 1e8], bin=1.0), n.populations["cells"]), "rate", "1000"),
+    (lambda n: n.gamma("new", [10_001.0, 1.0], 1.0, 2), "rate", "10001.0"),
+    (lambda n: n.connect(n.current("new", [1.0], bin=0.25), n.populations["cells"], snn.AllToAll()), "bin", "0.25"),
+    (
+        lambda n: n.connect(n.sine_current("new", 1.0, 1.0, start=0.13), n.populations["cells"], snn.AllToAll()),
+        "start",
+        "0.13",
+    ),
+    *(
+        (lambda n, o=o: n.connect(n.noise_current("new", 0.0, 1.0, **o), n.populations["cells"]), *o, "0.25")
+        for o in ({"interval": 0.25}, {"start": 0.25}, {"stop": 0.25})
+    ),
+    (lambda n: n.connect(n.noise_current("new", 0.0, 1e10), n.populations["cells"]), "std", "10000000000.0"),
     (
         lambda n: n.connect(n.current("new", [1.0] * 5, start=0.13), n.populations["cells"], snn.OneToOne()),
         "start",
@@ -405,6 +469,8 @@ RUN = [
     (lambda n, s: s.set(n.sources["rates"], rate=[0.0, 0.0, 1e5]), "rate", "100000.0"),
     (lambda n, s: s.set(n.sources["rates"], rate=[0.0, NAN, 0.0]), "rate[1]", "nan"),
     (lambda n, s: s.set(n.sources["rates"], rate=[1.0, 0.0]), "rate", "(2,)"),
+    (lambda n, s: s.set(n.sources["sine"], amplitude=[1.0]), "target", "sine"),
+    (lambda n, s: s.set(n.sources["white"], mean=1.0), "target", "white"),
     (lambda n, s: s.set(n.sources["current"], amplitude=[1.0]), "amplitude", "(1,)"),
     (lambda n, s: s.set(n.sources["current"], amplitude="strong"), "amplitude", "'strong'"),
 ]

@@ -1,6 +1,10 @@
 """Stimuli that vary, against the reference, spike for spike and bit for bit."""
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +62,21 @@ def test_spikes_and_potentials_are_the_reference_s(seed, threads):
     recording = snn.Simulation(network, dt=DT, threads=threads).run(STEPS * DT)
     assert all(len(record) > 5 for record in recording.spikes.values())
     assert_same(recording, *reference.simulate(network, DT, STEPS))
+
+
+def test_without_compilation_the_spikes_are_the_same():
+    code = """
+import reference, snn
+from test_varying import DT, STEPS, assert_same, random_network
+network = random_network(7)
+assert_same(snn.Simulation(network, dt=DT).run(STEPS * DT), *reference.simulate(network, DT, STEPS))
+print("same")
+"""
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent), str(here.parent.parent)])
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["same"]
 
 
 def test_samples_of_a_batch_are_runs_of_their_own():

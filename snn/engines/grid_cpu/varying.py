@@ -71,14 +71,16 @@ def _amount(courses, c, element, k):
     """Return the current of an element in step `k`, as an integer."""
     if courses.bins[c]:
         row = (k - 1 - courses.start[c]) // courses.bin[c]
-        return math.floor(courses.amplitudes[courses.first[c] + row * courses.elements[c] + element] + 0.5)
+        value = courses.amplitudes[courses.first[c] + row * courses.elements[c] + element]
+        return np.int64(math.floor(value + 0.5))
     offset, amplitude, cycles, phase = (
         courses.waves[courses.first[c] + element, 0],
         courses.waves[courses.first[c] + element, 1],
         courses.waves[courses.first[c] + element, 2],
         courses.waves[courses.first[c] + element, 3],
     )
-    return math.floor(fma(amplitude, sine(fma(np.float64(k) - 0.5, cycles, phase)), offset) + 0.5)
+    value = fma(amplitude, sine(fma(np.float64(k) - 0.5, cycles, phase)), offset)
+    return np.int64(math.floor(value + 0.5))
 
 
 @uncounted
@@ -100,7 +102,7 @@ def _add_amounts(tables, memory, drives, first, c, sample, start, stop, k):
     currents, courses, projections = tables.currents, tables.varying.courses, tables.projections
     j, weights = currents.projection[c], tables.synapses.pattern_weights
     if j < 0:
-        last, amount = -1, 0
+        last, amount = -1, np.int64(0)
         for i in range(_first_synapse(currents, c, start), _first_synapse(currents, c, stop)):
             if currents.sources[i] != last:
                 last = currents.sources[i]
