@@ -143,6 +143,31 @@ def uncounted(function: Callable) -> Any:
     return compiled(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+def only_with(field: str) -> Callable[[Callable], Any]:
+    """As `uncounted`, for a part of the engine that most networks have no use for.
+
+    Where this field of the function's first argument, a NamedTuple, is None, the function is not even compiled; it then
+    does nothing and returns 0.
+    """
+    options: Any = {"_nrt": False, "nogil": True, "error_model": "numpy"}
+
+    def choose(function: Callable) -> Any:
+        inner = uncounted(function)
+
+        def stub(tables, *arguments):
+            return 0 if getattr(tables, field) is None else inner(tables, *arguments)
+
+        @numba.extending.overload(stub, jit_options=options)
+        def _stub_compiled(tables, *arguments):
+            if isinstance(tables.types[tables.fields.index(field)], types.NoneType):
+                return lambda tables, *arguments: 0
+            return lambda tables, *arguments: inner(tables, *arguments)
+
+        return functools.wraps(function)(stub)
+
+    return choose
+
+
 def cache_folders() -> list[Path]:
     """Return the folders that hold compiled kernels; none where nothing can be cached."""
     return sorted(map(Path, _cache_folders))

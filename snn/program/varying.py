@@ -96,6 +96,12 @@ class Varying(NamedTuple):
     courses: Courses
     currents: NoiseCurrents
 
+    @property
+    def anything(self) -> bool:
+        """Whether anything varies."""
+        sizes = self.noise.start, self.trains.thresholds, self.renewals.order, self.currents.mean
+        return any(len(column) for column in sizes) or bool(self.courses.bin.any())
+
 
 def lower_varying(
     order: list[Population | Source], own: list[Listed], currents: list[Listed], seed: int, dt: float

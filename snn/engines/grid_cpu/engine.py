@@ -62,7 +62,7 @@ class GridCpu:
             program.stages,
             program.projections,
             program.synapses,
-            program.plastic,
+            program.plastic if len(program.plastic.source) else None,
             program.incoming,
             program.noise,
             program.currents,
@@ -86,7 +86,8 @@ class GridCpu:
         self._amplitude_bits = [self._bits(c) for c in range(len(program.currents.start))]
         courses, shifts = scaled(program.varying.courses, self._amplitude_bits)
         self.memory = self.memory._replace(shifts=shifts)
-        self.tables = self.tables._replace(varying=program.varying._replace(courses=courses))
+        varying = program.varying._replace(courses=courses) if program.varying.anything else None
+        self.tables = self.tables._replace(varying=varying)
         for name, values in program.inputs.items():
             self.set_input(name, values)
         self.reset(first_sample)

@@ -34,11 +34,11 @@ class Tables(NamedTuple):
     stages: tuple
     projections: tuple
     synapses: tuple
-    plastic: tuple
+    plastic: tuple | None  # none, if nothing is: then what deals with it is not compiled
     incoming: np.ndarray
     noise: tuple
     currents: tuple
-    varying: tuple
+    varying: tuple | None  # likewise
     probes: tuple
     quanta: np.ndarray
 
@@ -272,8 +272,7 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
         return
     for k in range(first, last + 1):
         _arrive_by_list(tables, memory, span, sample, block, k)
-        if len(tables.plastic.source):
-            arrive_by_plastic_list(tables, memory, span, sample, block, k)
+        arrive_by_plastic_list(tables, memory, span, sample, block, k)
         for i in range(first_slice, end_slice):
             _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 

@@ -15,7 +15,7 @@ import numpy as np
 from snn.arithmetic import fma
 from snn.engines.grid_cpu import calendar
 from snn.engines.grid_cpu.calendar import Calendar, make_calendar
-from snn.jit import prefetch, uncounted
+from snn.jit import only_with, prefetch, uncounted
 from snn.program.tables import LONGEST_RUN, UNIFORM, WIDE, Plastic
 from snn.synapses.tsodyks_markram import recover
 
@@ -155,7 +155,7 @@ def _deliver_due(plastic, memory, sums, slot, sample, bank, k):
         slip = following
 
 
-@uncounted
+@only_with("plastic")
 def arrive_by_plastic_list(tables, memory, span, sample, block, k):
     """File the spikes that have plastic rows at the banks of a block, and deliver what is due in step `k`."""
     nodes, plastic = tables.nodes, tables.plastic

@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from snn.arithmetic import exp, fma, log
-from snn.jit import uncounted
+from snn.jit import only_with, uncounted
 from snn.program.tables import NEVER
 from snn.quantiles import normal
 from snn.random import STRIP, philox, strip_words
 
 
-@uncounted
+@only_with("varying")
 def varying_trains(tables, memory, span, sample, s, k, words, place):
     """List the Poisson trains of slice `s`, whose rate changes, that spike in step `k`."""
     node, varying = tables.slices.node[s], tables.varying.trains
@@ -73,7 +73,7 @@ def _go_on(tables, memory, span, sample, node, train):
     memory.next_steps[sample, at] = max(math.ceil(time), before + 1) if time < 2.0**62 else NEVER
 
 
-@uncounted
+@only_with("varying")
 def gamma_trains(tables, memory, span, sample, s, k, place):
     """List the gamma trains of slice `s` that spike in step `k`."""
     node = tables.slices.node[s]

@@ -12,7 +12,7 @@ import numpy as np
 
 from snn.arithmetic import fma, sine
 from snn.engines.grid_cpu.delivery import deliver
-from snn.jit import uncounted
+from snn.jit import only_with, uncounted
 from snn.program.tables import ONE_TO_ONE
 from snn.quantiles import normal
 from snn.random import STRIP, strip_words
@@ -47,7 +47,7 @@ def scaled(courses, bits: list[int]):
     return courses._replace(amplitudes=amplitudes, waves=waves), shifts
 
 
-@uncounted
+@only_with("varying")
 def varying_noise(tables, span, sums, sample, s, k, words):
     """Add the Poisson input of slice `s` in step `k` whose rate changes."""
     slices, noise = tables.slices, tables.varying.noise
@@ -119,7 +119,7 @@ def _add_amounts(tables, memory, drives, first, c, sample, start, stop, k):
             )  # fmt: skip
 
 
-@uncounted
+@only_with("varying")
 def vary_currents(tables, memory, sample, s, k):
     """Change the sampled and sinusoidal currents into slice `s` that have another value from step `k` on."""
     nodes, slices, currents, courses = tables.nodes, tables.slices, tables.currents, tables.varying.courses
@@ -145,7 +145,7 @@ def vary_currents(tables, memory, sample, s, k):
             flows[flow + i] += drives[first + i]
 
 
-@uncounted
+@only_with("varying")
 def noise_currents(tables, memory, span, sample, s, k, words):
     """Draw the noise currents into slice `s` that have another value from step `k` on."""
     slices, currents = tables.slices, tables.varying.currents
