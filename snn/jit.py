@@ -133,18 +133,25 @@ def inlined(function: Callable) -> Callable:
     return shared(function, forceinline=True)
 
 
-def uncounted(function: Callable) -> Any:
+def uncounted(function: Callable, **options: Any) -> Any:
     """Compile a function that makes no arrays, without the counting of references.
 
     Numba counts a reference to every array of every argument at each call, with atomic instructions: with the tables
-    of a Program that is more than what is done in between. The caller's references keep the arrays alive. Only compiled
-    code may call it: without the wrapper for Python, which unpacks every table, compilation takes half as long.
+    of a Program that is more than what is done in between. The caller's references keep the arrays alive.
     """
-    return compiled(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return compiled(function, _nrt=False, **options)
+
+
+def internal(function: Callable) -> Any:
+    """As `uncounted`, for what only compiled code calls; called from Python, it would bring the process down.
+
+    Without the wrapper for Python, which unpacks every table, compilation takes half as long.
+    """
+    return uncounted(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def only_with(field: str) -> Callable[[Callable], Any]:
-    """As `uncounted`, for a part of the engine that most networks have no use for.
+    """As `internal`, for a part of the engine that most networks have no use for.
 
     Where this field of the function's first argument, a NamedTuple, is None, the function is not even compiled; it then
     does nothing and returns 0.
@@ -152,7 +159,7 @@ def only_with(field: str) -> Callable[[Callable], Any]:
     options: Any = {"_nrt": False, "nogil": True, "error_model": "numpy"}
 
     def choose(function: Callable) -> Any:
-        inner = uncounted(function)
+        inner = internal(function)
 
         def stub(tables, *arguments):
             return 0 if getattr(tables, field) is None else inner(tables, *arguments)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from snn.jit import prefetch, uncounted
+from snn.jit import internal, prefetch
 from snn.program.tables import LONGEST_RUN, UNIFORM, WIDE
 
 _AHEAD = 4  # slips between asking for a run's memory and delivering it
@@ -90,7 +90,7 @@ def restore(calendar: Calendar, copied: dict[str, Any]) -> None:
             getattr(calendar, name)[i] = part
 
 
-@uncounted
+@internal
 def _note(head, place):
     """Return what a slip says of the run that begins at `place` with the word `head`."""
     count, form = head & LONGEST_RUN, head >> 14
@@ -98,7 +98,7 @@ def _note(head, place):
     return place << _SHIFT | min(_LINES, (count * each + 4) // _WORDS_A_LINE + 1)
 
 
-@uncounted
+@internal
 def file_spikes(calendar, synapses, first_row, ids, begin, end, sample, bank, k):
     """File the rows of sources ``ids[begin]`` .. ``ids[end - 1]``; the first wait of a row counts from step `k`."""
     rows, words = synapses.rows, synapses.words
@@ -127,7 +127,7 @@ def file_spikes(calendar, synapses, first_row, ids, begin, end, sample, bank, k)
     calendar.free[sample, bank], calendar.used[sample, bank] = free, used
 
 
-@uncounted
+@internal
 def deliver_due(calendar, words, sums, slot, sample, bank, k):
     """Deliver all runs that are due in step `k` at a bank, and file their slips again or give them back.
 

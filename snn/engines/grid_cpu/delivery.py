@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from snn.jit import uncounted
+from snn.jit import internal
 from snn.program.tables import CONV2D, DENSE, MAX_POOL2D, ONE_TO_ONE, SUM_POOL2D
 
 
-@uncounted
+@internal
 def _dense(weights, first, targets, source, count, sums, slot, start, stop):
     row = first + source * targets
     for target in range(start, stop):
         sums[slot + target] += weights[row + target] * count
 
 
-@uncounted
+@internal
 def _windows(position, size, stride, padding, outputs):
     """Return the first and one past the last window that hold a position along one axis."""
     shifted = position + padding
@@ -27,7 +27,7 @@ def _windows(position, size, stride, padding, outputs):
     return first, min(outputs, shifted // stride + 1)
 
 
-@uncounted
+@internal
 def _conv2d(weights, first, shape, source, count, sums, slot):
     width, channels, out_height, out_width, out_channels = shape[1], shape[2], shape[3], shape[4], shape[5]
     size_y, size_x, stride_y, stride_x, padding_y, padding_x = (
@@ -52,7 +52,7 @@ def _conv2d(weights, first, shape, source, count, sums, slot):
                 sums[np.uint64(s) + c] += weights[np.uint64(w) + c] * count
 
 
-@uncounted
+@internal
 def _sum_pool2d(weight, shape, source, count, sums, slot):
     width, channels, out_height, out_width = shape[1], shape[2], shape[3], shape[4]
     position, channel = source // channels, source % channels
@@ -63,7 +63,7 @@ def _sum_pool2d(weight, shape, source, count, sums, slot):
             sums[slot + (out_y * out_width + out_x) * channels + channel] += weight * count
 
 
-@uncounted
+@internal
 def _max_pool2d(weight, shape, source, count, sums, slot, counters, first_counter, bests, first_best):
     """Count the source's events; a target receives one where that raises the largest count of its window."""
     width, channels, out_height, out_width = shape[1], shape[2], shape[3], shape[4]
@@ -81,7 +81,7 @@ def _max_pool2d(weight, shape, source, count, sums, slot, counters, first_counte
                 sums[slot + target] += weight * grown
 
 
-@uncounted
+@internal
 def deliver(projections, weights, j, ids, begin, end, count, sums, slot, counters, bests, start, stop):
     """Deliver events through projection `j` to one slice of its target.
 

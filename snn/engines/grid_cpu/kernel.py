@@ -18,7 +18,7 @@ from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
-from snn.jit import compiled, uncounted
+from snn.jit import compiled, internal
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_words
 
@@ -84,7 +84,7 @@ class Span(NamedTuple):
     first_sample: int
 
 
-@uncounted
+@internal
 def _arrive_by_list(tables, memory, span, sample, block, k):
     """File the spikes that have rows at the banks of a block, and deliver what is due in step `k`."""
     nodes, bundles, calendar = tables.nodes, tables.bundles, memory.calendar
@@ -101,7 +101,7 @@ def _arrive_by_list(tables, memory, span, sample, block, k):
         deliver_due(calendar, tables.synapses.words, memory.sums[sample], tables.banks.slot[bank], sample, bank, k)
 
 
-@uncounted
+@internal
 def _arrive_by_pattern(tables, memory, span, sample, s, k):
     """Add what arrives at slice `s` in step `k` through projections that follow a pattern."""
     nodes, slices, projections = tables.nodes, tables.slices, tables.projections
@@ -133,7 +133,7 @@ def _arrive_by_pattern(tables, memory, span, sample, s, k):
                 )
 
 
-@uncounted
+@internal
 def _count(words, thresholds, kinds, counts):
     """Turn words into counts: how many thresholds are not above each."""
     for i in range(STRIP):
@@ -151,7 +151,7 @@ def _count(words, thresholds, kinds, counts):
             counts[i] += np.uint32(words[i] >= threshold)
 
 
-@uncounted
+@internal
 def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
     """Add the Poisson input of slice `s` in step `k`."""
     nodes, slices, noise = tables.nodes, tables.slices, tables.noise
@@ -177,7 +177,7 @@ def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
                 into[i] += weight * np.int64(np.int32(drawn[i]))
 
 
-@uncounted
+@internal
 def _switch_currents(tables, memory, sample, s, k):
     """Turn currents of slice `s` on and off that begin or end with step `k`."""
     nodes, slices, currents = tables.nodes, tables.slices, tables.currents
@@ -189,7 +189,7 @@ def _switch_currents(tables, memory, sample, s, k):
                 memory.flows[sample, nodes.flow[node] + i] += sign * memory.drives[sample, currents.first_drive[c] + i]
 
 
-@uncounted
+@internal
 def _trains(tables, memory, span, sample, s, k, words, place):
     """List the Poisson trains of slice `s` that spike in step `k`."""
     node = tables.slices.node[s]
@@ -205,7 +205,7 @@ def _trains(tables, memory, span, sample, s, k, words, place):
     return place
 
 
-@uncounted
+@internal
 def _record(tables, groups, memory, span, sample, s, k):
     """Copy the recorded variables of slice `s` after step `k`."""
     nodes, slices, probes = tables.nodes, tables.slices, tables.probes
@@ -219,7 +219,7 @@ def _record(tables, groups, memory, span, sample, s, k):
                 memory.traces[sample, row, probes.first[p] + i - probes.start[p]] = value
 
 
-@uncounted
+@internal
 def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
     """Run slice `s` of one sample through step `k`, when what its listed synapses bring has arrived."""
     nodes, slices = tables.nodes, tables.slices
@@ -261,7 +261,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
     memory.ends[sample, s, row + 1] = place
 
 
-@uncounted
+@internal
 def _run_block(tables, groups, memory, span, sample, block, first, last, scratch):
     """Run a block of one sample through steps `first` .. `last`."""
     first_slice, end_slice = tables.blocks.first_slice[block], tables.blocks.first_slice[block + 1]
@@ -277,7 +277,7 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
             _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 
 
-@uncounted
+@internal
 def _run_share(tables, groups, memory, span, stage, first, last, share, shares, scratch):
     """Run one share of the units of a stage through a window."""
     begin = tables.stages.first_block[stage]

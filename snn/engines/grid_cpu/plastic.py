@@ -15,7 +15,7 @@ import numpy as np
 from snn.arithmetic import fma
 from snn.engines.grid_cpu import calendar
 from snn.engines.grid_cpu.calendar import Calendar, make_calendar
-from snn.jit import only_with, prefetch, uncounted
+from snn.jit import internal, only_with, prefetch
 from snn.program.tables import LONGEST_RUN, UNIFORM, WIDE, Plastic
 from snn.synapses.tsodyks_markram import recover
 
@@ -59,7 +59,7 @@ def restore(memory: PlasticMemory, copied: dict[str, Any]) -> None:
         getattr(memory, name)[:] = copied[name]
 
 
-@uncounted
+@internal
 def _share(plastic, memory, projection, source, row, sample, step):
     """Return the share of the weights that a spike of a source in some step brings, and keep the source's state."""
     last = memory.last[sample, row]
@@ -76,7 +76,7 @@ def _share(plastic, memory, projection, source, row, sample, step):
     return np.int64(fma(u * x, np.float64(1 << _BITS), 0.5))
 
 
-@uncounted
+@internal
 def _file(plastic, memory, b, ids, begin, end, sample, bank, k):
     """File the rows in bundle `b` of sources ``ids[begin]`` .. ``ids[end - 1]``, as `calendar.file_spikes` does."""
     slips, bundles = memory.calendar, plastic.bundles
@@ -102,7 +102,7 @@ def _file(plastic, memory, b, ids, begin, end, sample, bank, k):
         slips.days[sample, day] = slip
 
 
-@uncounted
+@internal
 def _deliver(words, at, share, into):
     """Deliver the run at `at`; returns where the next one would be."""
     count, form = np.uint64(words[at] & LONGEST_RUN), words[at] >> 14
@@ -125,7 +125,7 @@ def _deliver(words, at, share, into):
     return at + two * count
 
 
-@uncounted
+@internal
 def _deliver_due(plastic, memory, sums, slot, sample, bank, k):
     """Deliver all runs that are due in step `k` at a bank, as `calendar.deliver_due` does."""
     slips, words, into = memory.calendar, plastic.words, sums[slot:]

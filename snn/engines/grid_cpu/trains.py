@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from snn.arithmetic import exp, fma, log
-from snn.jit import only_with, uncounted
+from snn.jit import internal, only_with, uncounted
 from snn.program.tables import NEVER
 from snn.quantiles import normal
 from snn.random import STRIP, philox, strip_words
@@ -56,7 +56,7 @@ def gamma(order, seed, stream, train, number, sample):
     return d * v, uniform
 
 
-@uncounted
+@internal
 def _go_on(tables, memory, span, sample, node, train):
     """Find the next spike of a train."""
     renewals, at = tables.varying.renewals, tables.varying.renewals.first[node] + train

@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
-from snn.jit import load, store, uncounted, with_plain_form
+from snn.jit import internal, load, store, with_plain_form
 from snn.neurons import step
 from snn.random import STRIP
 
@@ -48,7 +48,7 @@ def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, po
     return prototype(prototype, sums, integer, integer, flows, integer, quanta, integer), generate
 
 
-@uncounted
+@internal
 def update(group, sample, offset, start, stop, sums, slot, flows, flow, quanta, quantum, armed, flags, ids, place):
     """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from snn.arithmetic import fma, sine
 from snn.engines.grid_cpu.delivery import deliver
-from snn.jit import only_with, uncounted
+from snn.jit import internal, only_with
 from snn.program.tables import ONE_TO_ONE
 from snn.quantiles import normal
 from snn.random import STRIP, strip_words
@@ -66,7 +66,7 @@ def varying_noise(tables, span, sums, sample, s, k, words):
                 sums[slot + i] += noise.weight[c] * count
 
 
-@uncounted
+@internal
 def _amount(courses, c, element, k):
     """Return the current of an element in step `k`, as an integer."""
     if courses.bins[c]:
@@ -83,7 +83,7 @@ def _amount(courses, c, element, k):
     return np.int64(math.floor(value + 0.5))
 
 
-@uncounted
+@internal
 def _first_synapse(currents, c, target):
     """Return the first synapse of a current, which are in the order of targets, to this target or a later one."""
     low, high = currents.first_synapse[c], currents.first_synapse[c + 1]
@@ -96,7 +96,7 @@ def _first_synapse(currents, c, target):
     return low
 
 
-@uncounted
+@internal
 def _add_amounts(tables, memory, drives, first, c, sample, start, stop, k):
     """Add weights times amounts to ``drives[first + target]``, for targets from `start` to `stop`."""
     currents, courses, projections = tables.currents, tables.varying.courses, tables.projections
