@@ -10,6 +10,8 @@ import numpy as np
 from snn.program.tables import BANK, Blocks, Slices
 from snn.random import STRIP
 
+_WORTH = 8192  # neurons times steps, some 10 microseconds, that each thread must have to do between two meetings
+_LONG = 4096  # steps that a stage without a window runs at a time
 _FULL = BANK - 4096  # slots of a block, at most: cuts at whole strips make some a little larger
 
 
@@ -49,17 +51,21 @@ def _cut(sizes: list[int], parts: int) -> list[np.ndarray]:
     return cuts
 
 
-def _parts(neurons: int, slots: int, threads: int) -> int:
+def _parts(neurons: int, slots: int, window: int, threads: int) -> int:
     """Return the number of blocks of a stage.
 
-    Each is at most a bank; there are as many for every thread, unless they would be of only a few neurons.
+    Each is at most a bank. There are as many for every thread, unless threads would meet more often than it is worth.
     """
-    banks = math.ceil(slots / _FULL)
-    shared = math.ceil(max(banks, 1) / threads) * threads
-    return max(1, banks, min(shared, neurons // STRIP))
+    banks = max(1, math.ceil(slots / _FULL))
+    if threads > 1 and neurons * min(window, _LONG) < _WORTH * threads:
+        return banks
+    shared = math.ceil(banks / threads) * threads
+    return max(banks, min(shared, neurons // STRIP))
 
 
-def lay_out(stages: list[list[int]], sizes: np.ndarray, ports: np.ndarray, whole: set[int], threads: int) -> Layout:
+def lay_out(
+    stages: list[list[int]], windows: np.ndarray, sizes: np.ndarray, ports: np.ndarray, whole: set[int], threads: int
+) -> Layout:
     """Cut nodes into slices and give every slice its block and slots.
 
     Each block of a stage gets an equal share of every node of the stage, so that blocks take equally long.
@@ -68,6 +74,8 @@ def lay_out(stages: list[list[int]], sizes: np.ndarray, ports: np.ndarray, whole
     ----------
     stages : list of list of int
         The nodes of each stage.
+    windows : ndarray of int64 (stages,)
+        Steps for which the blocks of each stage run without looking at one another.
     sizes, ports : ndarray of int64 (nodes,)
         Neurons of each node, and ports that events arrive at.
     whole : set of int
@@ -77,9 +85,9 @@ def lay_out(stages: list[list[int]], sizes: np.ndarray, ports: np.ndarray, whole
     """
     cuts: dict[int, np.ndarray] = {}
     block_count = []
-    for nodes in stages:
+    for nodes, window in zip(stages, windows.tolist(), strict=True):
         free = [i for i in nodes if i not in whole]
-        parts = _parts(int(sizes[free].sum()), int((sizes * ports)[free].sum()), threads) if free else 1
+        parts = _parts(int(sizes[free].sum()), int((sizes * ports)[free].sum()), window, threads) if free else 1
         block_count.append(parts)
         cuts |= dict(zip(free, _cut([int(sizes[i]) for i in free], parts), strict=True))
         cuts |= {i: np.array([0, sizes[i]]) for i in nodes if i in whole}

@@ -126,7 +126,7 @@ class _Lowering:
             if p.rule is not None and not _is_current(p)
         ]
         stages, window = stages_of(len(self.order), ends)
-        self.layout = lay_out(stages, columns["size"], columns["ports"], whole, self.threads)
+        self.layout = lay_out(stages, window, columns["size"], columns["ports"], whole, self.threads)
         columns["first_slice"] = self.layout.first_slice
         self.stages = Stages(self.layout.first_block, window)
         self.columns, self.ports, self.flows = columns, quantum, flow

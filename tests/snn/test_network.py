@@ -49,7 +49,7 @@ def test_parts_of_another_network_are_refused(net):
 
 def test_currents_and_own_trains_have_rules_of_their_own(net):
     cells = net.populations["cells"]
-    with pytest.raises(snn.ValidationError, match="a train of its own"):
+    with pytest.raises(snn.ValidationError, match="an input of its own"):
         net.connect(net.poisson("noise", 1.0), cells, snn.OneToOne())
     with pytest.raises(snn.ValidationError, match="no delay"):
         net.connect(net.current("current", np.ones(5)), cells, snn.OneToOne(), delay=1.0)

@@ -51,7 +51,8 @@ class GridCpu:
     """
 
     def __init__(self, program: Program, batch: int, threads: int, seed: int, first_sample: int):
-        self.program, self.batch, self.threads, self.seed = program, batch, threads, seed
+        self.program, self.batch, self.seed = program, batch, seed
+        self.threads = min(threads, batch * int(np.diff(program.stages.first_block).max()))
         self.first_sample = first_sample
         self.tables = Tables(
             program.nodes,
