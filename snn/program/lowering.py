@@ -202,6 +202,8 @@ class _Lowering:
         self.incoming, self.columns["first_incoming"] = _by_node(patterns.targets, len(self.order))
         self.noise = self._noise_table(noise)
         self._current_table(currents)
+        for one in [*own, *(listed for listed, _ in currents)]:
+            self.columns["flowing"][one.target] |= _is_current(one.projection)
         self.varying = lower_varying(self.order, own, [one for one, _ in currents], self.seed, self.dt)
 
     def _rows(self, lists: list[Listed], nodes: np.ndarray) -> Rows:

@@ -49,6 +49,7 @@ class Nodes(NamedTuple):
     group: np.ndarray  # group of neurons of one model
     offset: np.ndarray  # first neuron's place in the group
     flow: np.ndarray  # first neuron's place among the currents that flow
+    flowing: np.ndarray  # 1 where any ever do
     ports: np.ndarray  # number of ports that events arrive at; the current's port follows them
     quantum: np.ndarray  # place of the first port in Program.quanta
     active_from: np.ndarray  # the neurons may fire in steps k with active_from < k <= active_until

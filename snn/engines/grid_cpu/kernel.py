@@ -72,6 +72,7 @@ class Scratch(NamedTuple):
     flags: np.ndarray  # uint8: which spiked
     words: np.ndarray  # uint32: random words
     counts: np.ndarray  # uint32: what they say
+    zeros: np.ndarray  # int64
 
 
 class Span(NamedTuple):
@@ -220,6 +221,12 @@ def _record(tables, groups, memory, span, sample, s, k):
 
 
 @internal
+def _any(first, node):
+    """Whether a node has rows in a table that is sorted by node; what passes all tables on is called only then."""
+    return first[node] < first[node + 1]
+
+
+@internal
 def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
     """Run slice `s` of one sample through step `k`, when what its listed synapses bring has arrived."""
     nodes, slices = tables.nodes, tables.slices
@@ -233,12 +240,19 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
     elif nodes.kind[node] == GAMMA_TRAINS:
         place = gamma_trains(tables, memory, span, sample, s, k, place)
     else:
-        _arrive_by_pattern(tables, memory, span, sample, s, k)
-        _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words, scratch.counts)
+        if _any(nodes.first_incoming, node):
+            _arrive_by_pattern(tables, memory, span, sample, s, k)
+        if _any(nodes.first_noise, node):
+            _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words, scratch.counts)
         varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words)
-        _switch_currents(tables, memory, sample, s, k)
-        vary_currents(tables, memory, sample, s, k)
+        if _any(nodes.first_current, node):
+            _switch_currents(tables, memory, sample, s, k)
+            vary_currents(tables, memory, sample, s, k)
         noise_currents(tables, memory, span, sample, s, k, scratch.words)
+        # Where no current ever flows, the same few zeros are read again and again, from the first-level cache.
+        flows, flow, pace = scratch.zeros, 0, 0
+        if nodes.flowing[node]:
+            flows, flow, pace = memory.flows[sample], nodes.flow[node] + slices.start[s], STRIP
         place = update_group(
             groups,
             nodes.group[node],
@@ -248,8 +262,9 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
             slices.stop[s],
             memory.sums[sample],
             slices.slot[s],
-            memory.flows[sample],
-            nodes.flow[node],
+            flows,
+            flow,
+            pace,
             tables.quanta,
             nodes.quantum[node],
             nodes.active_from[node] < k <= nodes.active_until[node],
@@ -257,7 +272,8 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
             memory.ids[sample],
             place,
         )
-        _record(tables, groups, memory, span, sample, s, k)
+        if len(tables.probes.node):
+            _record(tables, groups, memory, span, sample, s, k)
     memory.ends[sample, s, row + 1] = place
 
 
@@ -277,26 +293,22 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
             _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 
 
-@internal
-def _run_share(tables, groups, memory, span, stage, first, last, share, shares, scratch):
-    """Run one share of the units of a stage through a window."""
-    begin = tables.stages.first_block[stage]
-    blocks = tables.stages.first_block[stage + 1] - begin
-    units = memory.sums.shape[0] * blocks
-    for unit in range(units * share // shares, units * (share + 1) // shares):
-        _run_block(tables, groups, memory, span, unit // blocks, begin + unit % blocks, first, last, scratch)
-
-
 @compiled
 def run(tables, groups, memory, span, counter, share, shares):
     """Run one thread's share of the work through the steps of a span; all threads call this together."""
-    scratch = Scratch(np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32))
+    scratch = Scratch(
+        np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32), np.zeros(STRIP, np.int64)
+    )
     meeting = 0
     for stage in range(len(tables.stages.window)):
-        first = span.first + 1
+        first, begin = span.first + 1, tables.stages.first_block[stage]
+        blocks = tables.stages.first_block[stage + 1] - begin
+        units = memory.sums.shape[0] * blocks
         while first <= span.first + span.steps:
             last = first - 1 + min(tables.stages.window[stage], span.first + span.steps - first + 1)
-            _run_share(tables, groups, memory, span, stage, first, last, share, shares, scratch)
+            for unit in range(units * share // shares, units * (share + 1) // shares):
+                sample, block = unit // blocks, begin + unit % blocks
+                _run_block(tables, groups, memory, span, sample, block, first, last, scratch)
             first = last + 1
             meeting += 1
             meet(counter, shares, meeting)

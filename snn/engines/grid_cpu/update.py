@@ -49,7 +49,9 @@ def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, po
 
 
 @internal
-def update(group, sample, offset, start, stop, sums, slot, flows, flow, quanta, quantum, armed, flags, ids, place):
+def update(
+    group, sample, offset, start, stop, sums, slot, flows, flow, pace, quanta, quantum, armed, flags, ids, place
+):
     """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
 
     Parameters
@@ -60,8 +62,8 @@ def update(group, sample, offset, start, stop, sums, slot, flows, flow, quanta, 
         Row of the state, and column of the node's first neuron.
     sums, slot : ndarray of int64, int
         Sums of one sample, which are cleared, and first slot of the slice.
-    flows, flow : ndarray of int64, int
-        Currents that flow in one sample, and where the node's begin.
+    flows, flow, pace : ndarray of int64, int, int
+        Currents that flow, where those of a strip of neurons begin, and how much further on those of the next one do.
     quanta, quantum : ndarray of float64, int
         Units of the sums, and place of the node's first port.
     armed : bool
@@ -83,11 +85,12 @@ def update(group, sample, offset, start, stop, sums, slot, flows, flow, quanta, 
         spikes = 0
         for i in range(low, high):
             column = offset + i
-            arrivals = take(arriving, sums, slot + i - start, stride, flows, flow + i, quanta, quantum)
+            arrivals = take(arriving, sums, slot + i - start, stride, flows, flow + i - low, quanta, quantum)
             state, spiked = step(load(parameters, sample, column), load(old, sample, column), arrivals, armed)
             store(old, sample, column, state)
             flags[i - low] = spiked
             spikes += spiked
+        flow += pace
         if spikes:
             for i in range(low, high):
                 if flags[i - low]:
