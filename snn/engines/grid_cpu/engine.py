@@ -18,6 +18,7 @@ from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
 
 _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
 _AMPLITUDE_BITS = 30
+_CACHE_LINE = 64  # bytes
 _SUM_BITS = 62
 
 
@@ -27,6 +28,15 @@ class Spikes(NamedTuple):
     samples: np.ndarray  # int32
     steps: np.ndarray  # int64, counted from the simulation's start
     neurons: np.ndarray  # int32
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy that begins with a cache line, so that no vector of its numbers straddles two."""
+    memory = np.empty(array.nbytes + _CACHE_LINE, np.uint8)
+    begin = -memory.ctypes.data % _CACHE_LINE
+    copied = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copied[:] = array
+    return copied
 
 
 class GridCpu:
@@ -110,8 +120,8 @@ class GridCpu:
         needed = batch * (8 * (program.slots + program.flows + rows * columns) + state)
         require(needed, f"{batch:,} samples of {int(size.sum()):,} neurons")
         self.memory = Memory(
-            sums=np.zeros((batch, program.slots), np.int64),
-            flows=np.zeros((batch, program.flows), np.int64),
+            sums=_aligned(np.zeros((batch, program.slots), np.int64)),
+            flows=_aligned(np.zeros((batch, program.flows), np.int64)),
             calendar=make_calendar(program.bundles, program.banks, nodes.size, batch),
             plastic=plastic.make_plastic_memory(program.plastic, nodes.size, batch),
             counters=np.zeros((batch, program.sizes["counters"]), np.int64),
@@ -130,7 +140,7 @@ class GridCpu:
             numbers=np.arange(program.varying.courses.elements.max(initial=0), dtype=np.int32),
         )
         self.states = [
-            type(group.state)(*(np.repeat(column[None], batch, axis=0) for column in group.state))
+            type(group.state)(*(_aligned(np.repeat(column[None], batch, axis=0)) for column in group.state))
             for group in program.groups
         ]
 
