@@ -15,7 +15,7 @@ import numpy as np
 from snn.jit import internal, prefetch
 from snn.program.tables import LONGEST_RUN, UNIFORM, WIDE
 
-_AHEAD = 4  # slips between asking for a run's memory and delivering it
+_AHEAD = 8  # slips between asking for a run's memory and delivering it
 _SPIKES_AHEAD = 8  # likewise for the rows of spikes that are filed
 _LINES = 15  # cache lines of a run that are asked for, at most; the hardware guesses the rest
 _SHIFT = 4  # bits for that number behind a run's place on a slip

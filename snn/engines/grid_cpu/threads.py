@@ -22,7 +22,7 @@ from numba.core import types
 
 from snn.jit import intrinsic, uncounted, with_plain_form
 
-_LOOKS = 1000  # at the counter, some 40 microseconds, before a thread goes to sleep
+_LOOKS = 5000  # at the counter, some 200 microseconds, before a thread goes to sleep
 _SLEEP = 10  # microseconds
 
 
