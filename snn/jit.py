@@ -1,9 +1,4 @@
-"""Compilation: the one decorator for compiled functions, and structs whose fields are arrays.
-
-A model's parameters, state and input are NamedTuples of numbers. An engine holds the same NamedTuple with an array in
-each field (or a plain number where all neurons share it); `load` and `store` go from one to the other, so that the
-mathematics of a neuron never sees an index.
-"""
+"""Compilation: the one decorator for compiled functions, and what is left out for those that need less."""
 
 from __future__ import annotations
 
@@ -16,9 +11,8 @@ from typing import Any
 
 import numba
 import numba.extending
-import numpy as np
 from llvmlite import ir
-from numba.core import caching, cgutils, types
+from numba.core import caching, types
 from numba.extending import overload
 
 intrinsic: Any = numba.extending.intrinsic  # its result takes one argument less than what it decorates
@@ -64,10 +58,10 @@ def never_cached(structure: type) -> type:
 
 def _may_be_cached(signature: Any) -> bool:
     """Return whether no class in a signature, a tuple of Numba's types, is one that is `never_cached`."""
-    if not isinstance(signature, tuple | types.BaseTuple):
+    parts: Any = getattr(signature, "structure", signature)  # of a reference, see `snn.structs`
+    if not isinstance(parts, tuple | types.BaseTuple):
         return True
-    parts: Any = signature
-    return getattr(signature, "instance_class", None) not in _never_cached and all(map(_may_be_cached, parts))
+    return getattr(parts, "instance_class", None) not in _never_cached and all(map(_may_be_cached, parts))
 
 
 class _Cache(caching.FunctionCache):
@@ -166,7 +160,8 @@ def only_with(field: str) -> Callable[[Callable], Any]:
 
         @numba.extending.overload(stub, jit_options=options)
         def _stub_compiled(tables, *arguments):
-            if isinstance(tables.types[tables.fields.index(field)], types.NoneType):
+            structure: Any = getattr(tables, "structure", tables)  # of a reference, or the NamedTuple itself
+            if isinstance(structure[structure.fields.index(field)], types.NoneType):
                 return lambda tables, *arguments: 0
             return lambda tables, *arguments: inner(tables, *arguments)
 
@@ -190,81 +185,6 @@ def _warn_uncached(reason: str) -> None:
             RuntimeWarning,
             stacklevel=4,
         )
-
-
-def _item_pointer(context, builder, array_type, value, row, column):
-    """Return the address of item (row, column) of a C-contiguous array of one or two dimensions."""
-    array = context.make_array(array_type)(context, builder, value)
-    if array_type.ndim == 1:
-        return builder.gep(array.data, [column])
-    columns = cgutils.unpack_tuple(builder, array.shape)[1]
-    return builder.gep(array.data, [builder.add(builder.mul(row, columns), column)])
-
-
-def _plain_load(struct, row, column):
-    return type(struct)(
-        *(
-            field if np.ndim(field) == 0 else field[column] if np.ndim(field) == 1 else field[row, column]
-            for field in struct
-        )
-    )
-
-
-@with_plain_form(_plain_load)
-def load(typing_context, struct, row, column):
-    """Read the numbers of one element out of a struct of arrays.
-
-    Parameters
-    ----------
-    struct : NamedTuple
-        Each field a number, which all elements share, an array (columns,), or an array (rows, columns).
-    row, column : int
-        Which element.
-
-    Returns
-    -------
-    NamedTuple
-        Of the same class, a number in each field.
-    """
-    scalars = [field.dtype if isinstance(field, types.Array) else field for field in struct]
-    result = types.NamedTuple(scalars, struct.instance_class)
-    if len(set(scalars)) == 1:
-        result = types.NamedUniTuple(scalars[0], len(scalars), struct.instance_class)
-
-    def generate(context, builder, signature, arguments):
-        value, row, column = arguments
-        items = []
-        for position, field in enumerate(struct):
-            item = builder.extract_value(value, position)
-            if isinstance(field, types.Array):
-                item = context.unpack_value(
-                    builder, field.dtype, _item_pointer(context, builder, field, item, row, column)
-                )
-            items.append(item)
-        return context.make_tuple(builder, signature.return_type, items)
-
-    return result(struct, types.intp, types.intp), generate
-
-
-def _plain_store(struct, row, column, item):
-    for field, value in zip(struct, item, strict=True):
-        field[row, column] = value
-
-
-@with_plain_form(_plain_store)
-def store(typing_context, struct, row, column, item):
-    """Write the numbers of one element, as `load` returns them, into a struct whose fields are all arrays."""
-
-    def generate(context, builder, signature, arguments):
-        value, row, column, values = arguments
-        for position, field in enumerate(struct):
-            array = builder.extract_value(value, position)
-            new = builder.extract_value(values, position)
-            new = context.cast(builder, new, item[position], field.dtype)
-            context.pack_value(builder, field.dtype, new, _item_pointer(context, builder, field, array, row, column))
-        return context.get_dummy_value()
-
-    return types.void(struct, types.intp, types.intp, item), generate
 
 
 def _plain_prefetch(array, index):

@@ -14,7 +14,19 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Within snn a module imports only from those above it.
 FLOORS = [
-    *("errors", "memory", "units", "jit", "arithmetic", "quantiles", "random", "checks", "neurons", "synapses"),
+    *(
+        "errors",
+        "memory",
+        "units",
+        "jit",
+        "structs",
+        "arithmetic",
+        "quantiles",
+        "random",
+        "checks",
+        "neurons",
+        "synapses",
+    ),
     *("connectivity", "stimuli", "population", "projection", "network", "program", "engines", "interrupts", "extras"),
     *("statistics", "plotting", "recording", "simulation", "networks"),
 ]

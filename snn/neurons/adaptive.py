@@ -22,6 +22,7 @@ import numpy as np
 from snn import checks
 from snn.arithmetic import fma
 from snn.jit import inlined
+from snn.neurons.firing import fire
 from snn.neurons.integrate_and_fire import LIF
 from snn.neurons.model import Lowered, Parameter, Values, step_of
 from snn.neurons.steps import DeltaArrivals, TwoCurrentsArrivals
@@ -34,9 +35,8 @@ class AdaptiveDelta(NamedTuple):
     drive: float
     gain: float
     v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
+    kept: float
+    base: float
     refractory_steps: int
     decay_theta: float
     jump: float
@@ -49,9 +49,8 @@ class AdaptiveExponential(NamedTuple):
     drive: float
     gain: float
     v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
+    kept: float
+    base: float
     refractory_steps: int
     decay_ex: float
     gain_ex: float
@@ -82,12 +81,10 @@ class AdaptiveExponentialState(NamedTuple):
 @inlined
 def _fire(p, s, v, armed):
     """Hold v if refractory, decay theta, test and reset; returns v, refractory, theta and whether the neuron spiked."""
-    v = s.v if s.refractory > 0 else v
-    theta = p.decay_theta * s.theta
-    spiked = armed and s.refractory == 0 and v >= fma(p.decay_theta, s.theta, p.v_threshold)
-    left = p.refractory_steps if spiked else max(s.refractory - 1, 0)
-    after = v - p.drop if p.soft else p.v_reset
-    return after if spiked else v, left, fma(p.decay_theta, s.theta, p.jump) if spiked else theta, spiked
+    threshold = fma(p.decay_theta, s.theta, p.v_threshold)
+    v, left, spiked = fire(p, s.v, v, s.refractory, threshold, armed)
+    theta = fma(p.decay_theta, s.theta, p.jump) if spiked else p.decay_theta * s.theta
+    return v, left, theta, spiked
 
 
 @step_of(AdaptiveDelta)

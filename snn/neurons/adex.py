@@ -24,6 +24,7 @@ from snn.arithmetic import exp, expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
 from snn.neurons.conductance import ConductanceArrivals
+from snn.neurons.firing import left_after
 from snn.neurons.integration import derivatives_of, reset_within
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
@@ -99,7 +100,7 @@ def dynamics(p, y, current):
 @inlined
 def _end(p, s, x, v, w, spiked):
     """Count refractory steps, decay the conductances and add what arrives; a weight for inhibition is negative."""
-    left = p.refractory_steps if spiked else max(s.refractory - 1, 0)
+    left = left_after(p, s.refractory, spiked)
     return AdExState(v, left, fma(p.decay_ex, s.g_ex, x.ex), fma(p.decay_in, s.g_in, -x.inh), w), spiked
 
 

@@ -30,6 +30,7 @@ from snn import checks
 from snn.arithmetic import exp, expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
+from snn.neurons.firing import left_after
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
 # Gauss and Legendre's points, as parts of the step from its start and to its end, and their weights.
@@ -101,7 +102,7 @@ def _end(p, s, x, v, armed):
     """Hold v if refractory, test the threshold, decay the conductances and add what arrives."""
     v = s.v if s.refractory > 0 else v
     spiked = armed and s.refractory == 0 and v >= p.v_threshold
-    left = p.refractory_steps if spiked else max(s.refractory - 1, 0)
+    left = left_after(p, s.refractory, spiked)
     # A weight on the port for inhibition is negative.
     g_ex, g_in = fma(p.decay_ex, s.g_ex, x.ex), fma(p.decay_in, s.g_in, -x.inh)
     return ConductanceState(p.v_reset if spiked else v, left, g_ex, g_in), spiked

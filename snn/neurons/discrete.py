@@ -10,6 +10,7 @@ import numpy as np
 from snn import checks
 from snn.arithmetic import fma
 from snn.errors import ValidationError
+from snn.neurons.firing import reset_of
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 from snn.neurons.steps import Delta, DeltaArrivals, DeltaState
 from snn.random import Distribution
@@ -95,9 +96,7 @@ class DiscreteLIF(Model):
             drive=0.0,
             gain=1.0,
             v_threshold=threshold,
-            v_reset=reset,
-            drop=threshold - reset,
-            soft=self.reset == "soft",
+            **reset_of(self.reset, threshold, reset),
             refractory_steps=0,
         )
         return Lowered(parameters, DeltaState(0.0, 0), DeltaArrivals)

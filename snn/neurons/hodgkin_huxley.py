@@ -30,6 +30,7 @@ from snn import checks
 from snn.arithmetic import exp, expm1, fma, product
 from snn.jit import inlined
 from snn.neurons.conductance import ConductanceArrivals
+from snn.neurons.firing import left_after
 from snn.neurons.integration import derivatives_of, evolve
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
@@ -131,7 +132,7 @@ def dynamics(p, y, current):
 def _end(p, s, x, v, m, h, n, armed):
     """Test for a spike, decay the conductances and add what arrives; a weight for inhibition is negative."""
     spiked = armed and s.refractory == 0 and v >= p.v_t + 30.0 and v < s.v
-    left = p.refractory_steps if spiked else max(s.refractory - 1, 0)
+    left = left_after(p, s.refractory, spiked)
     g_ex, g_in = fma(p.decay_ex, s.g_ex, x.ex), fma(p.decay_in, s.g_in, -x.inh)
     return HodgkinHuxleyState(v, left, g_ex, g_in, m, h, n), spiked
 

@@ -41,6 +41,7 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
+from snn.neurons.firing import reset_of
 from snn.neurons.model import Lowered, Model, Parameter, Values
 from snn.neurons.steps import (
     Alpha,
@@ -159,9 +160,7 @@ class _IntegrateAndFire(Model):
             "drive": -np.expm1(-a * dt) * v_rest + gain * values["i_e"],
             "gain": gain,
             "v_threshold": threshold,
-            "v_reset": reset,
-            "drop": threshold - reset,
-            "soft": self.reset == "soft",
+            **reset_of(self.reset, threshold, reset),
             "refractory_steps": checks.steps(name, "t_ref", values["t_ref"], dt),
         }
         if self.synapse == "delta":

@@ -22,6 +22,7 @@ from snn import checks
 from snn.arithmetic import expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
+from snn.neurons.firing import left_after
 from snn.neurons.integration import derivatives_of, reset_within
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
@@ -112,7 +113,7 @@ def _end(p, s, x, v, u, spiked, armed):
     late = armed and not held and not spiked and v >= p.v_peak
     v = p.v_reset if late else min(v, p.v_peak)
     u = u + p.jump if late else u
-    left = p.refractory_steps if spiked or late else max(s.refractory - 1, 0)
+    left = left_after(p, s.refractory, spiked or late)
     i_ex, i_in = fma(p.decay_ex, s.i_ex, x.ex), fma(p.decay_in, s.i_in, x.inh)
     return QuadraticState(v, left, u, i_ex, i_in), spiked or late
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from snn.arithmetic import fma
 from snn.jit import compiled
+from snn.neurons.firing import fire
 from snn.neurons.model import step_of
 
 
@@ -19,9 +20,8 @@ class Delta(NamedTuple):
     drive: float  # mV that rest and i_e add to v in a step
     gain: float  # mV that 1 pA adds to v in a step
     v_threshold: float
-    v_reset: float
-    drop: float  # v_threshold - v_reset
-    soft: bool
+    kept: float  # a reset makes kept v + base of v
+    base: float
     refractory_steps: int
 
 
@@ -32,9 +32,8 @@ class Exponential(NamedTuple):
     drive: float
     gain: float
     v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
+    kept: float
+    base: float
     refractory_steps: int
     decay_syn: float
     gain_syn: float  # mV that 1 pA of i_syn at the step's start adds to v
@@ -47,9 +46,8 @@ class TwoExponentials(NamedTuple):
     drive: float
     gain: float
     v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
+    kept: float
+    base: float
     refractory_steps: int
     decay_ex: float
     gain_ex: float
@@ -64,9 +62,8 @@ class Alpha(NamedTuple):
     drive: float
     gain: float
     v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
+    kept: float
+    base: float
     refractory_steps: int
     decay_syn: float  # factor of i_syn and of i_rise
     gain_syn: float
@@ -81,9 +78,8 @@ class TwoAlphas(NamedTuple):
     drive: float
     gain: float
     v_threshold: float
-    v_reset: float
-    drop: float
-    soft: bool
+    kept: float
+    base: float
     refractory_steps: int
     decay_ex: float
     gain_ex: float
@@ -162,15 +158,6 @@ class TwoCurrentsArrivals(NamedTuple):
 
 
 @compiled
-def _fire(p, v, refractory, armed):
-    """Test the threshold and reset: returns v, the steps of refractoriness left, and whether the neuron spiked."""
-    spiked = armed and refractory == 0 and v >= p.v_threshold
-    after = v - p.drop if p.soft else p.v_reset
-    left = p.refractory_steps if spiked else max(refractory - 1, 0)
-    return (after if spiked else v), left, spiked
-
-
-@compiled
 def _alpha(decay, rise, i, i_rise, arrived):
     """Propagate an alpha current and what feeds it, and add what arrives; returns both."""
     # decay * i is the addend of an fma, which no compiler can fuse any further.
@@ -181,8 +168,7 @@ def _alpha(decay, rise, i, i_rise, arrived):
 def step_delta(p, s, x, armed):
     """Propagate v, add what arrives (a refractory neuron drops it), test the threshold."""
     v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive)) + x.delta
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
+    v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
     return DeltaState(v, refractory), spiked
 
 
@@ -190,8 +176,7 @@ def step_delta(p, s, x, armed):
 def step_exponential(p, s, x, armed):
     """Propagate v with i_syn as it was, decay i_syn and add what arrives, test the threshold."""
     v = fma(p.gain_syn, s.i_syn, fma(p.gain, x.current, fma(p.decay, s.v, p.drive)))
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
+    v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
     return ExponentialState(v, refractory, fma(p.decay_syn, s.i_syn, x.syn)), spiked
 
 
@@ -200,8 +185,7 @@ def step_two_exponentials(p, s, x, armed):
     """As `step_exponential`, with one current for excitation and one for inhibition."""
     v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive))
     v = fma(p.gain_in, s.i_in, fma(p.gain_ex, s.i_ex, v))
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
+    v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
     i_ex = fma(p.decay_ex, s.i_ex, x.ex)
     i_in = fma(p.decay_in, s.i_in, x.inh)
     return TwoExponentialsState(v, refractory, i_ex, i_in), spiked
@@ -212,8 +196,7 @@ def step_alpha(p, s, x, armed):
     """As `step_exponential`, but what arrives is added to i_rise, which feeds i_syn."""
     v = fma(p.gain_syn, s.i_syn, fma(p.gain, x.current, fma(p.decay, s.v, p.drive)))
     v = fma(p.gain_rise_syn, s.i_rise, v)
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
+    v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
     i_syn, i_rise = _alpha(p.decay_syn, p.rise_syn, s.i_syn, s.i_rise, x.syn)
     return AlphaState(v, refractory, i_syn, i_rise), spiked
 
@@ -224,8 +207,7 @@ def step_two_alphas(p, s, x, armed):
     v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive))
     v = fma(p.gain_rise_ex, s.i_rise_ex, fma(p.gain_ex, s.i_ex, v))
     v = fma(p.gain_rise_in, s.i_rise_in, fma(p.gain_in, s.i_in, v))
-    v = s.v if s.refractory > 0 else v
-    v, refractory, spiked = _fire(p, v, s.refractory, armed)
+    v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
     i_ex, i_rise_ex = _alpha(p.decay_ex, p.rise_ex, s.i_ex, s.i_rise_ex, x.ex)
     i_in, i_rise_in = _alpha(p.decay_in, p.rise_in, s.i_in, s.i_rise_in, x.inh)
     return TwoAlphasState(v, refractory, i_ex, i_rise_ex, i_in, i_rise_in), spiked

@@ -21,6 +21,7 @@ from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_
 from snn.jit import compiled, internal
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_words
+from snn.structs import by_reference
 
 
 class Tables(NamedTuple):
@@ -70,6 +71,7 @@ class Scratch(NamedTuple):
     """A thread's own space for a strip of neurons."""
 
     flags: np.ndarray  # uint8: which spiked
+    eights: np.ndarray  # uint64: the same bytes, eight at a time
     words: np.ndarray  # uint32: random words
     counts: np.ndarray  # uint32: what they say
     zeros: np.ndarray  # int64
@@ -269,6 +271,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
             nodes.quantum[node],
             nodes.active_from[node] < k <= nodes.active_until[node],
             scratch.flags,
+            scratch.eights,
             memory.ids[sample],
             place,
         )
@@ -293,12 +296,11 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
             _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 
 
-@compiled
-def run(tables, groups, memory, span, counter, share, shares):
-    """Run one thread's share of the work through the steps of a span; all threads call this together."""
-    scratch = Scratch(
-        np.empty(STRIP, np.uint8), np.empty(STRIP, np.uint32), np.empty(STRIP, np.uint32), np.zeros(STRIP, np.int64)
-    )
+@internal
+def _run_share(tables, groups, memory, span, scratch, counter, share, shares):
+    """Run one thread's share; what is passed on is passed by reference, since there is a lot of it."""
+    tables, groups, memory = by_reference(tables), by_reference(groups), by_reference(memory)
+    span, scratch = by_reference(span), by_reference(scratch)
     meeting = 0
     for stage in range(len(tables.stages.window)):
         first, begin = span.first + 1, tables.stages.first_block[stage]
@@ -312,6 +314,14 @@ def run(tables, groups, memory, span, counter, share, shares):
             first = last + 1
             meeting += 1
             meet(counter, shares, meeting)
+
+
+@compiled
+def run(tables, groups, memory, span, counter, share, shares):
+    """Run one thread's share of the work through the steps of a span; all threads call this together."""
+    eights, words = np.empty(STRIP // 8, np.uint64), np.empty(STRIP, np.uint32)
+    scratch = Scratch(eights.view(np.uint8), eights, words, np.empty(STRIP, np.uint32), np.zeros(STRIP, np.int64))
+    _run_share(tables, groups, memory, span, scratch, counter, share, shares)
 
 
 @compiled

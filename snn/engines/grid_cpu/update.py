@@ -6,9 +6,10 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
-from snn.jit import internal, load, store, with_plain_form
+from snn.jit import internal, with_plain_form
 from snn.neurons import step
 from snn.random import STRIP
+from snn.structs import fetch, head, load, store, tail
 
 
 def _plain_take(prototype, sums, first, stride, flows, flow, quanta, port):
@@ -50,7 +51,7 @@ def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, po
 
 @internal
 def update(
-    group, sample, offset, start, stop, sums, slot, flows, flow, pace, quanta, quantum, armed, flags, ids, place
+    group, sample, offset, start, stop, sums, slot, flows, flow, pace, quanta, quantum, armed, flags, eights, ids, place
 ):
     """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
 
@@ -68,8 +69,8 @@ def update(
         Units of the sums, and place of the node's first port.
     armed : bool
         Whether the node may fire in this step.
-    flags : ndarray of uint8
-        Space for a strip of neurons.
+    flags, eights : ndarray of uint8, ndarray of uint64
+        Space for a strip of neurons, seen one by one and eight at a time.
     ids, place : ndarray of int32, int
         Where the numbers of the neurons that spike go.
 
@@ -78,24 +79,23 @@ def update(
     int
         One past the last place filled.
     """
-    parameters, old, arriving = group.parameters, group.state, group.arrivals
+    parameters, old, arriving = fetch(group.parameters), fetch(group.state), fetch(group.arrivals)
     stride = stop - start
-    for low in range(start, stop, STRIP):  # after each strip, a look at whether any neuron has spiked
+    for low in range(start, stop, STRIP):  # after each strip, a look at which neurons have spiked
         high = min(low + STRIP, stop)
-        spikes = 0
         for i in range(low, high):
             column = offset + i
             arrivals = take(arriving, sums, slot + i - start, stride, flows, flow + i - low, quanta, quantum)
             state, spiked = step(load(parameters, sample, column), load(old, sample, column), arrivals, armed)
             store(old, sample, column, state)
             flags[i - low] = spiked
-            spikes += spiked
         flow += pace
-        if spikes:
-            for i in range(low, high):
-                if flags[i - low]:
-                    ids[place] = i
-                    place += 1
+        for eight in range((high - low + 7) // 8):
+            if eights[eight]:
+                for i in range(8 * eight, min(8 * eight + 8, high - low)):
+                    if flags[i]:
+                        ids[place] = low + i
+                        place += 1
     return place
 
 
@@ -107,12 +107,12 @@ def update_group(groups, g, *arguments):
 @overload(update_group)
 def _update_group_compiled(groups, g, *arguments):
     if len(groups) == 1:
-        return lambda groups, g, *arguments: update(groups[0], *arguments)
+        return lambda groups, g, *arguments: update(head(groups), *arguments)
 
     def choose(groups, g, *arguments):
         if g == 0:
-            return update(groups[0], *arguments)
-        return update_group(groups[1:], g - 1, *arguments)
+            return update(head(groups), *arguments)
+        return update_group(tail(groups), g - 1, *arguments)
 
     return choose
 
@@ -125,12 +125,12 @@ def read(columns, i, row, column):
 @overload(read)
 def _read_compiled(columns, i, row, column):
     if len(columns) == 1:
-        return lambda columns, i, row, column: float(columns[0][row, column])
+        return lambda columns, i, row, column: float(head(columns)[row, column])
 
     def choose(columns, i, row, column):
         if i == 0:
-            return float(columns[0][row, column])
-        return read(columns[1:], i - 1, row, column)
+            return float(head(columns)[row, column])
+        return read(tail(columns), i - 1, row, column)
 
     return choose
 
@@ -143,11 +143,11 @@ def read_state(groups, g, i, row, column):
 @overload(read_state)
 def _read_state_compiled(groups, g, i, row, column):
     if len(groups) == 1:
-        return lambda groups, g, i, row, column: read(groups[0].state, i, row, column)
+        return lambda groups, g, i, row, column: read(head(groups).state, i, row, column)
 
     def choose(groups, g, i, row, column):
         if g == 0:
-            return read(groups[0].state, i, row, column)
-        return read_state(groups[1:], g - 1, i, row, column)
+            return read(head(groups).state, i, row, column)
+        return read_state(tail(groups), g - 1, i, row, column)
 
     return choose
