@@ -139,6 +139,7 @@ class GridCpu:
             shifts=np.zeros(len(program.currents.start), np.int64),
             numbers=np.arange(program.varying.courses.elements.max(initial=0), dtype=np.int32),
         )
+        self.scratch = [kernel.make_scratch() for _ in range(self.threads)]
         self.states = [
             type(group.state)(*(_aligned(np.repeat(column[None], batch, axis=0)) for column in group.state))
             for group in program.groups
@@ -224,7 +225,8 @@ class GridCpu:
         """Run at most `steps` steps; returns how many."""
         steps = min(steps, self.longest)
         if self.step:
-            kernel.carry(self.memory, self.last_steps, self.history)
+            memory = self.memory
+            kernel.carry(memory.ids, memory.ends, memory.first_place, self.last_steps, self.history)
         span = Span(self.step, steps, self.history, self.seed, self.first_sample)
         self._give_trains(span)
         groups = tuple(
@@ -234,7 +236,7 @@ class GridCpu:
         memory = self.memory
 
         def work(share, counter):
-            kernel.run(self.tables, groups, memory, span, counter, share, self.threads)
+            kernel.run(self.tables, groups, memory, span, self.scratch[share], counter, share, self.threads)
 
         run_together(work, self.threads)
         self.last_steps = steps
@@ -287,7 +289,7 @@ class GridCpu:
         rows = self.memory.ends[:, slices, self.history], self.memory.ends[:, slices, self.history + self.last_steps]
         count = int((rows[1] - rows[0]).sum())
         found = Spikes(np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.int32))
-        kernel.collect(self.memory, slices, self.history, self.last_steps, *found)
+        kernel.collect(self.memory.ids, self.memory.ends, slices, self.history, self.last_steps, *found)
         found.steps[:] += self.step - self.last_steps + 1
         return found
 

@@ -18,7 +18,7 @@ from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
-from snn.jit import compiled, internal
+from snn.jit import compiled, internal, uncounted
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_words
 from snn.structs import by_reference
@@ -75,6 +75,12 @@ class Scratch(NamedTuple):
     words: np.ndarray  # uint32: random words
     counts: np.ndarray  # uint32: what they say
     zeros: np.ndarray  # int64
+
+
+def make_scratch() -> Scratch:
+    """Return such space."""
+    eights, words = np.empty(STRIP // 8, np.uint64), np.empty(STRIP, np.uint32)
+    return Scratch(eights.view(np.uint8), eights, words, np.empty(STRIP, np.uint32), np.zeros(STRIP, np.int64))
 
 
 class Span(NamedTuple):
@@ -296,9 +302,9 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
             _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
 
 
-@internal
-def _run_share(tables, groups, memory, span, scratch, counter, share, shares):
-    """Run one thread's share; what is passed on is passed by reference, since there is a lot of it."""
+@uncounted
+def run(tables, groups, memory, span, scratch, counter, share, shares):
+    """Run one thread's share of the work through the steps of a span; all threads call this together."""
     tables, groups, memory = by_reference(tables), by_reference(groups), by_reference(memory)
     span, scratch = by_reference(span), by_reference(scratch)
     meeting = 0
@@ -314,14 +320,6 @@ def _run_share(tables, groups, memory, span, scratch, counter, share, shares):
             first = last + 1
             meeting += 1
             meet(counter, shares, meeting)
-
-
-@compiled
-def run(tables, groups, memory, span, counter, share, shares):
-    """Run one thread's share of the work through the steps of a span; all threads call this together."""
-    eights, words = np.empty(STRIP // 8, np.uint64), np.empty(STRIP, np.uint32)
-    scratch = Scratch(eights.view(np.uint8), eights, words, np.empty(STRIP, np.uint32), np.zeros(STRIP, np.int64))
-    _run_share(tables, groups, memory, span, scratch, counter, share, shares)
 
 
 @compiled
@@ -360,30 +358,28 @@ def drive(tables, memory, c, amplitudes, shift):
             memory.drives[sample, first + i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 
 
-@compiled
-def carry(memory, steps, history):
+@uncounted
+def carry(ids, ends, first_place, steps, history):
     """Move the spikes of the last `history` steps to the front, as those before the next span."""
-    for sample in range(memory.ends.shape[0]):
-        for s in range(memory.ends.shape[1]):
-            ends = memory.ends[sample, s]
-            begin, first = ends[steps], memory.first_place[s]
-            for e in range(begin, ends[steps + history]):
-                memory.ids[sample, first + e - begin] = memory.ids[sample, e]
+    for sample in range(ends.shape[0]):
+        for s in range(ends.shape[1]):
+            rows = ends[sample, s]
+            begin, first = rows[steps], first_place[s]
+            for e in range(begin, rows[steps + history]):
+                ids[sample, first + e - begin] = ids[sample, e]
             for row in range(history + 1):
-                ends[row] = first + ends[steps + row] - begin
+                rows[row] = first + rows[steps + row] - begin
 
 
-@compiled
-def collect(memory, slices, history, steps, out_sample, out_step, out_neuron):
-    """List the spikes of some slices of one node, by sample, step and neuron; returns how many (counts if no room)."""
+@uncounted
+def collect(ids, ends, slices, history, steps, out_sample, out_step, out_neuron):
+    """List the spikes of some slices of one node, by sample, step and neuron."""
     found = 0
-    for sample in range(memory.ends.shape[0]):
+    for sample in range(ends.shape[0]):
         for row in range(history, history + steps):
             for s in slices:
-                for e in range(memory.ends[sample, s, row], memory.ends[sample, s, row + 1]):
-                    if found < len(out_step):
-                        out_sample[found] = sample
-                        out_step[found] = row - history
-                        out_neuron[found] = memory.ids[sample, e]
+                for e in range(ends[sample, s, row], ends[sample, s, row + 1]):
+                    out_sample[found] = sample
+                    out_step[found] = row - history
+                    out_neuron[found] = ids[sample, e]
                     found += 1
-    return found
