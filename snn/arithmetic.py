@@ -2,8 +2,8 @@
 
 Whether ``a * b + c`` is rounded once or twice is a compiler's choice, and compilers for processors and graphics cards
 choose differently. `fma` always rounds once; no product may feed a sum except through it. Libraries differ in the last
-bits of exponentials and logarithms, so `exp`, `expm1` and `log` are built here from + - * /, `fma`, comparisons and the
-bits of numbers, in a fixed order and without branches, so that loops that call them vectorise.
+bits of exponentials and logarithms, so `exp`, `expm1`, `log` and `log1p` are built here from + - * /, `fma`,
+comparisons and the bits of numbers, in a fixed order and without branches, so that loops that call them vectorise.
 """
 
 from __future__ import annotations
@@ -174,6 +174,17 @@ def log(x: float) -> float:
     y = fma(whole, _LN2, f - (half_square - small))
     y = y if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
     return y if x < math.inf else x
+
+
+@inlined
+def log1p(x: float) -> float:
+    """Return log(1 + x) to within two units in the last place, also near 0: -inf at -1, nan below.
+
+    What is lost where 1 + x is rounded is put back by the logarithm's derivative there.
+    """
+    y = 1.0 + x
+    lost = (x - (y - 1.0)) / y
+    return log(y) + (lost if y > 0.0 and y < math.inf else 0.0)
 
 
 _TWO_PI = 6.283185307179586

@@ -41,7 +41,10 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
-from snn.neurons.model import Lowered, Model, Parameter, Values
+from snn.neurons import responses
+from snn.neurons.delta_flows import DeltaFlow, DeltaFlowState
+from snn.neurons.exponential_flows import ExponentialFlow, ExponentialFlowState
+from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values
 from snn.neurons.steps import (
     Alpha,
     AlphaState,
@@ -146,12 +149,16 @@ class _IntegrateAndFire(Model):
         """Return the membrane's rate of decay in 1/ms and the voltage it decays to in mV."""
         raise NotImplementedError
 
+    def _check_reset(self, values: Values) -> None:
+        threshold, reset = values["v_threshold"], values["v_reset"]
+        if np.any(np.asarray(reset) >= threshold):
+            raise ValidationError(type(self).__name__, "v_reset", reset, f"values below v_threshold = {threshold}")
+
     def lower(self, values: Values, dt: float) -> Lowered:
         """Compute the exact propagators over one step of `dt` ms."""
         name = type(self).__name__
+        self._check_reset(values)
         threshold, reset = values["v_threshold"], values["v_reset"]
-        if np.any(np.asarray(reset) >= threshold):
-            raise ValidationError(name, "v_reset", reset, f"values below v_threshold = {threshold}")
         a, v_rest = self._leak(values)  # 1/ms, mV
         gain = dt / values["c_m"] * _phi(-a * dt)
         membrane = {
@@ -178,6 +185,24 @@ class _IntegrateAndFire(Model):
             for name, value in coefficients(a, tau, values["c_m"], dt).items()
         }
         return Lowered(parameters(**membrane, **synapses), state(v_rest), arrivals)
+
+    def flow(self, values: Values) -> Flowed:
+        """Compute rates and bounds; see `snn.neurons.responses`."""
+        self._check_reset(values)
+        tau_m, c_m = values.get("tau_m"), values["c_m"]
+        membrane = responses.membrane(tau_m, values.get("v_rest", 0.0), values, self.reset == "soft")
+        if self.synapse == "delta":
+            return Flowed(DeltaFlow(**membrane), DeltaFlowState(0.0), DeltaArrivals)
+        if self.synapse == "alpha" or self.tau_syn_inh is not None:
+            return super().flow(values)
+        taus = {"syn": values["tau_syn"]}
+        synapses = {
+            f"{name}_{port}": value
+            for port, tau in taus.items()
+            for name, value in responses.exponential(tau_m, tau, c_m).items()
+        }
+        close = responses.close(*taus.values(), *([] if tau_m is None else [tau_m]))
+        return Flowed(ExponentialFlow(**membrane, close=close, **synapses), ExponentialFlowState(0.0), CurrentArrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
