@@ -30,7 +30,7 @@ import math
 
 from snn.arithmetic import fma, product
 from snn.jit import by_class, shared
-from snn.neurons.flow import advance
+from snn.neurons.flow import advance, earliest
 
 
 @by_class(forceinline=True)
@@ -96,3 +96,21 @@ def crossing_of_piece(p, s, t):
             return math.inf
         t = summit(p, s, t)
     return rising(p, s, t) if t < math.inf else math.inf
+
+
+@shared
+def crossing_of_pieces(p, s, cuts):
+    """Return the first time when u reaches the threshold, or inf.
+
+    `cuts` are times in ascending order, among them all zeros of di/dt before the last one, where the search ends.
+    """
+    start, now = 0.0, s
+    for cut in cuts:
+        if cut > start:
+            if earliest(p, now) > cuts[-1] - start:
+                return math.inf
+            at = start + crossing_of_piece(p, now, cut - start)
+            if at < math.inf:
+                return at
+            start, now = cut, advance(p, now, cut - start)
+    return math.inf

@@ -42,8 +42,14 @@ import numpy as np
 from snn import checks
 from snn.errors import ValidationError
 from snn.neurons import responses
+from snn.neurons.alpha_flows import AlphaFlow, AlphaFlowState, TwoAlphasFlow, TwoAlphasFlowState
 from snn.neurons.delta_flows import DeltaFlow, DeltaFlowState
-from snn.neurons.exponential_flows import ExponentialFlow, ExponentialFlowState
+from snn.neurons.exponential_flows import (
+    ExponentialFlow,
+    ExponentialFlowState,
+    TwoExponentialsFlow,
+    TwoExponentialsFlowState,
+)
 from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values
 from snn.neurons.steps import (
     Alpha,
@@ -103,6 +109,15 @@ def _alpha(a: Any, tau: Any, c_m: Any, h: float) -> dict[str, Any]:
 _KINDS = {
     "exponential": (_exponential, (Exponential, ExponentialState), (TwoExponentials, TwoExponentialsState)),
     "alpha": (_alpha, (Alpha, AlphaState), (TwoAlphas, TwoAlphasState)),
+}
+# Likewise for the flow between events.
+_FLOWS = {
+    "exponential": (
+        responses.exponential,
+        (ExponentialFlow, ExponentialFlowState),
+        (TwoExponentialsFlow, TwoExponentialsFlowState),
+    ),
+    "alpha": (responses.alpha, (AlphaFlow, AlphaFlowState), (TwoAlphasFlow, TwoAlphasFlowState)),
 }
 
 
@@ -193,16 +208,19 @@ class _IntegrateAndFire(Model):
         membrane = responses.membrane(tau_m, values.get("v_rest", 0.0), values, self.reset == "soft")
         if self.synapse == "delta":
             return Flowed(DeltaFlow(**membrane), DeltaFlowState(0.0), DeltaArrivals)
-        if self.synapse == "alpha" or self.tau_syn_inh is not None:
-            return super().flow(values)
-        taus = {"syn": values["tau_syn"]}
+        coefficients, one, two = _FLOWS[self.synapse]
+        if self.tau_syn_inh is None:
+            (parameters, state), arrivals, taus = one, CurrentArrivals, {"syn": values["tau_syn"]}
+        else:
+            (parameters, state), arrivals = two, TwoCurrentsArrivals
+            taus = {"ex": values["tau_syn"], "in": values["tau_syn_inh"]}
         synapses = {
             f"{name}_{port}": value
             for port, tau in taus.items()
-            for name, value in responses.exponential(tau_m, tau, c_m).items()
+            for name, value in coefficients(tau_m, tau, c_m).items()
         }
         close = responses.close(*taus.values(), *([] if tau_m is None else [tau_m]))
-        return Flowed(ExponentialFlow(**membrane, close=close, **synapses), ExponentialFlowState(0.0), CurrentArrivals)
+        return Flowed(parameters(**membrane, close=close, **synapses), state(0.0), arrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

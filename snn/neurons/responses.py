@@ -62,6 +62,35 @@ def response(gain, gap, near, fallen, fallen_syn, t, gain_m):
     return gain * (fallen - fallen_syn)
 
 
+_SERIES = 0.5  # the largest |(s - a) t| for which H is taken from a series
+
+
+@inlined
+def rising_response(rise, gain_rise, gap, near, fallen, decay, effect, t, gain_m):
+    """Return b e s H(t), what 1 pA of i_rise adds to u in t ms.
+
+    `rise` is e s, `gain_rise` e s / (s - a), `decay` e^{-st}, `effect` b G(t); the others are as for `response`.
+    """
+    x = -gap * t
+    if near and abs(x) < _SERIES:  # the sum of x^k / (k! (k + 2)), to less than 2^-58
+        y = fma(x, 1 / 1394852659200, 1 / 93405312000)
+        y = fma(x, y, 1 / 6706022400)
+        y = fma(x, y, 1 / 518918400)
+        y = fma(x, y, 1 / 43545600)
+        y = fma(x, y, 1 / 3991680)
+        y = fma(x, y, 1 / 403200)
+        y = fma(x, y, 1 / 45360)
+        y = fma(x, y, 1 / 5760)
+        y = fma(x, y, 1 / 840)
+        y = fma(x, y, 1 / 144)
+        y = fma(x, y, 1 / 30)
+        y = fma(x, y, 1 / 8)
+        y = fma(x, y, 1 / 3)
+        y = fma(x, y, 1 / 2)
+        return rise * gain_m * (1.0 + fallen) * (t * t) * y
+    return gain_rise * fma(-gain_m * t, decay, effect)
+
+
 @inlined
 def reached(p, u, drive, peak, current):
     """Return a time before which u cannot reach the threshold, inf if never.
@@ -125,4 +154,16 @@ def exponential(tau_m: Any, tau: Any, c_m: Any) -> dict[str, Any]:
         "gain": inverse / c_m,
         "near": (ratio > 0.5) & (ratio < 2.0),
         "peak": _SLACK * tau / c_m * np.exp(exponent),
+    }
+
+
+def alpha(tau_m: Any, tau: Any, c_m: Any) -> dict[str, Any]:
+    """Return an alpha synapse's fields of parameters; tau_m is None without leak."""
+    fields = exponential(tau_m, tau, c_m)
+    rise, gap = math.e / tau, fields["gap"]
+    most = math.e * fields["peak"]
+    return fields | {
+        "rise": rise,
+        "gain_rise": rise / np.where(gap == 0.0, np.inf, gap),
+        "peak_rise": most if tau_m is None else np.minimum(most, _SLACK * tau_m / c_m),
     }
