@@ -62,6 +62,15 @@ def crossing(p, s, t):
     """Return the first time in (0, t] at which v reaches the threshold, or inf; v is below it at 0, t finite."""
 
 
+@by_class(forceinline=True)
+def update(p, s):
+    """Return the state after an update of a binary unit, and whether the unit changed.
+
+    Such a unit does not fire: `crossing` is inf, and `above` is not to be asked. Whoever calls draws the times of
+    updates, on average `tau` ms apart, and sends an event where the unit changed; a unit is active where ``n`` is 1.
+    """
+
+
 @inlined
 def above(p, s):
     """Return whether v has reached the threshold."""
