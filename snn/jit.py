@@ -127,6 +127,44 @@ def inlined(function: Callable) -> Callable:
     return shared(function, forceinline=True)
 
 
+def by_class(**options: Any) -> Callable[[Callable], Any]:
+    """Turn a function that only says what is asked for into one that is found by the class of its first argument.
+
+    ``asked.of(Class)`` registers the decorated function, a plain one with the same arguments, as the answer for first
+    arguments of that class. Compiled code and plain Python both call ``asked`` and find it.
+
+    Parameters
+    ----------
+    **options
+        Numba's, such as ``forceinline=True`` for small functions on hot paths.
+    """
+    options = {"error_model": "numpy", **options}
+
+    def declare(asked: Callable) -> Any:
+        answers: dict[type, Callable] = {}
+
+        def of(structure: type) -> Callable[[Callable], Callable]:
+            def register(answer: Callable) -> Callable:
+                answers[structure] = answer
+                return answer
+
+            return register
+
+        @functools.wraps(asked)
+        def choose(*arguments):
+            return answers[type(arguments[0])](*arguments)
+
+        @overload(choose, jit_options=options)  # pyright: ignore[reportArgumentType]
+        @functools.wraps(asked)  # Numba wants the very signature
+        def implementation(*arguments):
+            return answers[arguments[0].instance_class]
+
+        choose.of, choose.answers = of, answers  # pyright: ignore[reportAttributeAccessIssue]
+        return choose
+
+    return declare
+
+
 def uncounted(function: Callable, **options: Any) -> Any:
     """Compile a function that makes no arrays, without the counting of references.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
-from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
+from snn.neurons.flow import advance, crossing, earliest, hold, receive, receive_held, update
+from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values, step_of
 
 
 class Binary(NamedTuple):
@@ -17,6 +19,30 @@ class Binary(NamedTuple):
 
     threshold: float
     always: bool  # update in every step
+
+
+class BinaryFlow(NamedTuple):
+    """What a unit needs on the exact engine; v is u, and no threshold makes it fire but at an update."""
+
+    origin: float
+    threshold: float
+    t_ref: float
+    tau: float  # ms between updates, on average
+
+
+class BinaryFlowState(NamedTuple):
+    """Sum of the weights of active sources; current; 1 if the unit is active, else 0."""
+
+    u: float
+    current: float = 0.0
+    n: float = 0.0
+
+
+class BinaryChanges(NamedTuple):
+    """Weights of sources now active less those of sources no longer so; change of the current."""
+
+    change: float
+    current: float
 
 
 class BinaryState(NamedTuple):
@@ -41,6 +67,34 @@ def step_binary(p, s, x, armed):
     due = armed and (p.always or x.update > 0.0)
     n = int(v + x.current >= p.threshold) if due else s.n
     return BinaryState(v, n), n != s.n
+
+
+@advance.of(BinaryFlow)
+@hold.of(BinaryFlow)
+def _wait(p, s, t):
+    return s
+
+
+@crossing.of(BinaryFlow)
+def _crossing(p, s, t):
+    return math.inf
+
+
+@earliest.of(BinaryFlow)
+def _earliest(p, s):
+    return math.inf
+
+
+@receive.of(BinaryFlow)
+@receive_held.of(BinaryFlow)
+def _receive(p, s, x):
+    return BinaryFlowState(s.u + x.change, s.current + x.current, s.n)
+
+
+@update.of(BinaryFlow)
+def _update(p, s):
+    n = 1.0 if s.u + s.current >= p.threshold else 0.0
+    return BinaryFlowState(s.u, s.current, n), n != s.n
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,3 +161,11 @@ class McCullochPitts(Model):
             raise ValidationError("McCullochPitts", "tau", float(tau.min()), f"at least dt = {dt:g} ms")
         counted = None if always else ("update", dt / tau)
         return Lowered(Binary(values["threshold"], always), BinaryState(0.0, 0), BinaryArrivals, counted)
+
+    def flow(self, values: Values) -> Flowed:
+        """Compute what an update needs."""
+        if self.update == "synchronous":
+            expected = '"random", or engine="grid": without a grid no step is common to all'
+            raise ValidationError("McCullochPitts", "update", self.update, expected)
+        parameters = BinaryFlow(0.0, values["threshold"], 0.0, values["tau"])
+        return Flowed(parameters, BinaryFlowState(0.0), BinaryChanges)

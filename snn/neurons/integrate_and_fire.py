@@ -41,8 +41,17 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
+from snn.neurons import responses
+from snn.neurons.alpha_flows import AlphaFlow, AlphaFlowState, TwoAlphasFlow, TwoAlphasFlowState
+from snn.neurons.delta_flows import DeltaFlow, DeltaFlowState
+from snn.neurons.exponential_flows import (
+    ExponentialFlow,
+    ExponentialFlowState,
+    TwoExponentialsFlow,
+    TwoExponentialsFlowState,
+)
 from snn.neurons.firing import reset_of
-from snn.neurons.model import Lowered, Model, Parameter, Values
+from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values
 from snn.neurons.steps import (
     Alpha,
     AlphaState,
@@ -102,6 +111,15 @@ _KINDS = {
     "exponential": (_exponential, (Exponential, ExponentialState), (TwoExponentials, TwoExponentialsState)),
     "alpha": (_alpha, (Alpha, AlphaState), (TwoAlphas, TwoAlphasState)),
 }
+# Likewise for the flow between events.
+_FLOWS = {
+    "exponential": (
+        responses.exponential,
+        (ExponentialFlow, ExponentialFlowState),
+        (TwoExponentialsFlow, TwoExponentialsFlowState),
+    ),
+    "alpha": (responses.alpha, (AlphaFlow, AlphaFlowState), (TwoAlphasFlow, TwoAlphasFlowState)),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +165,16 @@ class _IntegrateAndFire(Model):
         """Return the membrane's rate of decay in 1/ms and the voltage it decays to in mV."""
         raise NotImplementedError
 
+    def _check_reset(self, values: Values) -> None:
+        threshold, reset = values["v_threshold"], values["v_reset"]
+        if np.any(np.asarray(reset) >= threshold):
+            raise ValidationError(type(self).__name__, "v_reset", reset, f"values below v_threshold = {threshold}")
+
     def lower(self, values: Values, dt: float) -> Lowered:
         """Compute the exact propagators over one step of `dt` ms."""
         name = type(self).__name__
+        self._check_reset(values)
         threshold, reset = values["v_threshold"], values["v_reset"]
-        if np.any(np.asarray(reset) >= threshold):
-            raise ValidationError(name, "v_reset", reset, f"values below v_threshold = {threshold}")
         a, v_rest = self._leak(values)  # 1/ms, mV
         gain = dt / values["c_m"] * _phi(-a * dt)
         membrane = {
@@ -177,6 +199,27 @@ class _IntegrateAndFire(Model):
             for name, value in coefficients(a, tau, values["c_m"], dt).items()
         }
         return Lowered(parameters(**membrane, **synapses), state(v_rest), arrivals)
+
+    def flow(self, values: Values) -> Flowed:
+        """Compute rates and bounds; see `snn.neurons.responses`."""
+        self._check_reset(values)
+        tau_m, c_m = values.get("tau_m"), values["c_m"]
+        membrane = responses.membrane(tau_m, values.get("v_rest", 0.0), values, self.reset == "soft")
+        if self.synapse == "delta":
+            return Flowed(DeltaFlow(**membrane), DeltaFlowState(0.0), DeltaArrivals)
+        coefficients, one, two = _FLOWS[self.synapse]
+        if self.tau_syn_inh is None:
+            (parameters, state), arrivals, taus = one, CurrentArrivals, {"syn": values["tau_syn"]}
+        else:
+            (parameters, state), arrivals = two, TwoCurrentsArrivals
+            taus = {"ex": values["tau_syn"], "in": values["tau_syn_inh"]}
+        synapses = {
+            f"{name}_{port}": value
+            for port, tau in taus.items()
+            for name, value in coefficients(tau_m, tau, c_m).items()
+        }
+        close = responses.close(*taus.values(), *([] if tau_m is None else [tau_m]))
+        return Flowed(parameters(**membrane, close=close, **synapses), state(0.0), arrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -26,6 +26,7 @@ import numpy as np
 from numba.extending import overload
 
 from snn import checks, units
+from snn.errors import ValidationError
 from snn.jit import compiled
 from snn.random import Distribution
 
@@ -82,6 +83,24 @@ class Lowered(NamedTuple):
     counted: tuple[str, Any] | None = None
 
 
+class Flowed(NamedTuple):
+    """A model made ready for the exact engine, which has no step; see `snn.neurons.flow`.
+
+    Attributes
+    ----------
+    parameters : NamedTuple
+        Numbers, or arrays with an element a neuron.
+    state : NamedTuple
+        Initial value of each state variable, numbers or arrays likewise; the first is u = v - parameters.origin.
+    arrivals : type
+        The NamedTuple class of the model's input: a field a port.
+    """
+
+    parameters: Any
+    state: Any
+    arrivals: type
+
+
 Parameter = float | np.ndarray | Distribution
 Values = dict[str, Any]  # numbers, or arrays with an element a neuron
 _WEIGHT_UNITS = {"delta": "mV", "exponential": "pA", "alpha": "pA"}  # by kind of synapse
@@ -127,3 +146,14 @@ class Model:
             Step in ms.
         """
         raise TypeError(f"{type(self).__name__} cannot run on the grid engine")
+
+    def flow(self, values: Values) -> Flowed:
+        """Compute what `snn.neurons.flow` needs from the user's parameters, given as for `lower`.
+
+        Raises
+        ------
+        ValidationError
+            If the model has no solution in closed form.
+        """
+        name = type(self).__name__
+        raise ValidationError(name, "engine", "exact", f'"grid", since {name} has no closed form between events')

@@ -22,9 +22,12 @@ from snn import checks
 from snn.arithmetic import expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
+from snn.neurons.delta_flows import DeltaFlowState
 from snn.neurons.firing import left_after
 from snn.neurons.integration import derivatives_of, reset_within
-from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
+from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values, step_of
+from snn.neurons.quadratic_flows import QuadraticFlow
+from snn.neurons.steps import DeltaArrivals
 
 Integrator = Literal["dormand_prince", "exponential_euler", "euler"]
 
@@ -162,11 +165,14 @@ class _Quadratic(Model):
         """Return the name of the port that a spike of this sign arrives at."""
         return "delta" if self.synapse == "delta" else "inh" if weight_is_negative else "ex"
 
+    def _check_reset(self, values: Values) -> None:
+        name = "c" if "c" in values else "v_reset"
+        if np.any(np.asarray(values[name]) >= values["v_peak"]):
+            raise ValidationError(type(self).__name__, name, values[name], f"values below v_peak = {values['v_peak']}")
+
     def _lower(self, values: Values, dt: float, v: Any, u: Any, equation: dict[str, Any]) -> Lowered:
         """Lower, given the initial state and the equation's numbers by their names in `DormandPrince`."""
-        if np.any(np.asarray(equation["v_reset"]) >= values["v_peak"]):
-            name = "c" if "c" in values else "v_reset"
-            raise ValidationError(type(self).__name__, name, values[name], f"values below v_peak = {values['v_peak']}")
+        self._check_reset(values)
         excitation = values["tau_syn"]
         inhibition = excitation if self.tau_syn_inh is None else values["tau_syn_inh"]
         parameters = {
@@ -264,6 +270,26 @@ class QIF(_Quadratic):
             "refractory_steps": checks.steps("QIF", "t_ref", values["t_ref"], dt),
         }
         return self._lower(values, dt, values["v_rest"], 0.0, equation)
+
+    def flow(self, values: Values) -> Flowed:
+        """Compute the polynomial around its vertex; see `snn.neurons.quadratic_flows`."""
+        if self.synapse != "delta":
+            expected = '"delta", or engine="grid": with others QIF has no closed form between events'
+            raise ValidationError("QIF", "synapse", self.synapse, expected)
+        self._check_reset(values)
+        square, half = values["k"] / values["c_m"], 0.5 * (values["v_threshold"] - values["v_rest"])
+        origin = values["v_rest"] + half
+        parameters = QuadraticFlow(
+            origin=origin,
+            threshold=values["v_peak"] - origin,
+            reset=values["v_reset"] - origin,
+            t_ref=values["t_ref"],
+            i_e=values["i_e"],
+            square=square,
+            gain=1.0 / values["c_m"],
+            rheobase=square * half**2,
+        )
+        return Flowed(parameters, DeltaFlowState(-half), DeltaArrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

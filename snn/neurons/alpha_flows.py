@@ -1,0 +1,268 @@
+"""Integrate-and-fire neurons with alpha synapses between events, of one or two time constants.
+
+The equations stand in `snn.neurons.responses` and `snn.neurons.crossings`. An alpha current changes by
+
+    di/dt = (p - q t) e^{-st},    p = e s i_rise - s i,    q = e s^2 i_rise,
+
+which is zero at t = p / q at most. Of two of them, with rates s_1 and s_2 = s_1 + d, it is
+
+    e^{s_1 t} di/dt = k(t) = p_1 - q_1 t + (p_2 - q_2 t) e^{-dt}
+
+that must be zero. The derivative of such a function has the same form, and the second one is (p'' - q'' t) e^{-dt} with
+one zero at most. So there are two pieces in which k' is monotone, in these four pieces in which k is, and in each of
+these k has one zero at most.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from snn.arithmetic import exp, expm1, fma
+from snn.jit import inlined, shared
+from snn.neurons.crossings import course, crossing_of_pieces
+from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
+from snn.neurons.responses import drift, reached, response, rising_response
+
+
+class AlphaFlow(NamedTuple):
+    """What the flow needs: as `snn.neurons.exponential_flows.ExponentialFlow`, and what i_rise does."""
+
+    origin: float
+    threshold: float
+    reset: float
+    drop: float
+    soft: bool
+    t_ref: float
+    i_e: float
+    rate: float
+    gain: float
+    resistance: float
+    close: float
+    rate_syn: float
+    gap_syn: float
+    gain_syn: float
+    near_syn: bool
+    peak_syn: float
+    rise_syn: float  # e rate_syn
+    gain_rise_syn: float  # rise_syn / gap_syn
+    peak_rise_syn: float  # no less than what 1 pA of i_rise adds to u, in mV
+
+
+class TwoAlphasFlow(NamedTuple):
+    """What the flow needs: as `AlphaFlow`, once for excitation and once for inhibition."""
+
+    origin: float
+    threshold: float
+    reset: float
+    drop: float
+    soft: bool
+    t_ref: float
+    i_e: float
+    rate: float
+    gain: float
+    resistance: float
+    close: float
+    rate_ex: float
+    gap_ex: float
+    gain_ex: float
+    near_ex: bool
+    peak_ex: float
+    rise_ex: float
+    gain_rise_ex: float
+    peak_rise_ex: float
+    rate_in: float
+    gap_in: float
+    gain_in: float
+    near_in: bool
+    peak_in: float
+    rise_in: float
+    gain_rise_in: float
+    peak_rise_in: float
+
+
+class AlphaFlowState(NamedTuple):
+    """u in mV; constant current of stimuli, synaptic current and the current that feeds it in pA."""
+
+    u: float
+    current: float = 0.0
+    i_syn: float = 0.0
+    i_rise: float = 0.0
+
+
+class TwoAlphasFlowState(NamedTuple):
+    """As `AlphaFlowState`, once for excitation and once for inhibition."""
+
+    u: float
+    current: float = 0.0
+    i_ex: float = 0.0
+    i_rise_ex: float = 0.0
+    i_in: float = 0.0
+    i_rise_in: float = 0.0
+
+
+@inlined
+def _decayed(rise, gone, i, i_rise, t):
+    """Return an alpha current and what feeds it after t ms; `gone` is e^{-st} - 1."""
+    fed = fma(rise * t, i_rise, i)
+    return fma(gone, fed, fed), fma(gone, i_rise, i_rise)
+
+
+@advance.of(AlphaFlow)
+def _advance(p, s, t):
+    fallen, gone = expm1(-p.rate * t), expm1(-p.rate_syn * t)
+    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
+    effect = response(p.gain_syn, p.gap_syn, p.near_syn, fallen, gone, t, p.gain)
+    rising = rising_response(p.rise_syn, p.gain_rise_syn, p.gap_syn, p.near_syn, fallen, 1.0 + gone, effect, t, p.gain)
+    change = fma(rising, s.i_rise, fma(effect, s.i_syn, change))
+    i_syn, i_rise = _decayed(p.rise_syn, gone, s.i_syn, s.i_rise, t)
+    return AlphaFlowState(s.u + change, s.current, i_syn, i_rise)
+
+
+@hold.of(AlphaFlow)
+def _hold(p, s, t):
+    i_syn, i_rise = _decayed(p.rise_syn, expm1(-p.rate_syn * t), s.i_syn, s.i_rise, t)
+    return AlphaFlowState(s.u, s.current, i_syn, i_rise)
+
+
+@receive.of(AlphaFlow)
+@receive_held.of(AlphaFlow)
+def _receive(p, s, x):
+    return AlphaFlowState(s.u, s.current + x.current, s.i_syn, s.i_rise + x.syn)
+
+
+@fire.of(AlphaFlow)
+def _fire(p, s):
+    return AlphaFlowState(s.u - p.drop if p.soft else p.reset, s.current, s.i_syn, s.i_rise)
+
+
+@earliest.of(AlphaFlow)
+def _earliest(p, s):
+    now, later = max(s.i_syn, 0.0), max(s.i_rise, 0.0)
+    return reached(p, s.u, p.i_e + s.current, fma(p.peak_syn, now, p.peak_rise_syn * later), now + later)
+
+
+@course.of(AlphaFlow)
+def _course(p, s):
+    slope = fma(p.gain, p.i_e + s.current + s.i_syn, -(p.rate * s.u))
+    change = fma(p.rise_syn, s.i_rise, -(p.rate_syn * s.i_syn))
+    return slope, fma(p.gain, change, -(p.rate * slope))
+
+
+@crossing.of(AlphaFlow)
+def _crossing(p, s, t):
+    start, fall = _change(p.rate_syn, p.rise_syn, s.i_syn, s.i_rise)
+    turn = start / fall if fall != 0.0 else t
+    return crossing_of_pieces(p, s, (min(turn, t), t))
+
+
+@inlined
+def _change(rate, rise, i, i_rise):
+    """Return p and q."""
+    return fma(rise, i_rise, -(rate * i)), rate * rise * i_rise
+
+
+@advance.of(TwoAlphasFlow)
+def _advance_two(p, s, t):
+    fallen, gone_ex, gone_in = expm1(-p.rate * t), expm1(-p.rate_ex * t), expm1(-p.rate_in * t)
+    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
+    effect = response(p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t, p.gain)
+    rising = rising_response(p.rise_ex, p.gain_rise_ex, p.gap_ex, p.near_ex, fallen, 1.0 + gone_ex, effect, t, p.gain)
+    change = fma(rising, s.i_rise_ex, fma(effect, s.i_ex, change))
+    effect = response(p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t, p.gain)
+    rising = rising_response(p.rise_in, p.gain_rise_in, p.gap_in, p.near_in, fallen, 1.0 + gone_in, effect, t, p.gain)
+    change = fma(rising, s.i_rise_in, fma(effect, s.i_in, change))
+    i_ex, i_rise_ex = _decayed(p.rise_ex, gone_ex, s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, gone_in, s.i_in, s.i_rise_in, t)
+    return TwoAlphasFlowState(s.u + change, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
+
+
+@hold.of(TwoAlphasFlow)
+def _hold_two(p, s, t):
+    i_ex, i_rise_ex = _decayed(p.rise_ex, expm1(-p.rate_ex * t), s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, expm1(-p.rate_in * t), s.i_in, s.i_rise_in, t)
+    return TwoAlphasFlowState(s.u, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
+
+
+@receive.of(TwoAlphasFlow)
+@receive_held.of(TwoAlphasFlow)
+def _receive_two(p, s, x):
+    return TwoAlphasFlowState(s.u, s.current + x.current, s.i_ex, s.i_rise_ex + x.ex, s.i_in, s.i_rise_in + x.inh)
+
+
+@fire.of(TwoAlphasFlow)
+def _fire_two(p, s):
+    u = s.u - p.drop if p.soft else p.reset
+    return TwoAlphasFlowState(u, s.current, s.i_ex, s.i_rise_ex, s.i_in, s.i_rise_in)
+
+
+@earliest.of(TwoAlphasFlow)
+def _earliest_two(p, s):
+    ex, later_ex, inh, later_in = max(s.i_ex, 0.0), max(s.i_rise_ex, 0.0), max(s.i_in, 0.0), max(s.i_rise_in, 0.0)
+    peak = fma(p.peak_ex, ex, fma(p.peak_rise_ex, later_ex, fma(p.peak_in, inh, p.peak_rise_in * later_in)))
+    return reached(p, s.u, p.i_e + s.current, peak, ex + later_ex + inh + later_in)
+
+
+@course.of(TwoAlphasFlow)
+def _course_two(p, s):
+    slope = fma(p.gain, p.i_e + s.current + s.i_ex + s.i_in, -(p.rate * s.u))
+    change_ex = fma(p.rise_ex, s.i_rise_ex, -(p.rate_ex * s.i_ex))
+    change_in = fma(p.rise_in, s.i_rise_in, -(p.rate_in * s.i_in))
+    return slope, fma(p.gain, change_ex + change_in, -(p.rate * slope))
+
+
+class _Change(NamedTuple):
+    """The function k; `gap` is d."""
+
+    p_1: float
+    q_1: float
+    p_2: float
+    q_2: float
+    gap: float
+
+
+@inlined
+def _derivative(k):
+    """Return k'."""
+    return _Change(-k.q_1, 0.0, -fma(k.gap, k.p_2, k.q_2), -k.gap * k.q_2, k.gap)
+
+
+@inlined
+def _value(k, t):
+    """Return k(t)."""
+    return fma(fma(-k.q_2, t, k.p_2), exp(-k.gap * t), fma(-k.q_1, t, k.p_1))
+
+
+@shared
+def _zero(k, low, high, close):
+    """Return where k, monotone from `low` to `high`, changes its sign, to within `close`; `high` if it does not."""
+    last, rising = high, _value(k, high) > 0.0
+    if (_value(k, low) > 0.0) == rising:
+        return last
+    slope, at = _derivative(k), fma(0.5, high - low, low)
+    while low < at < high:
+        value = _value(k, at)
+        low, high = (low, at) if (value > 0.0) == rising else (at, high)
+        steepness = _value(slope, at)
+        step = -value / steepness if steepness != 0.0 else math.inf
+        if abs(step) <= close:
+            return at
+        at = at + step if low < at + step < high else fma(0.5, high - low, low)
+    return at
+
+
+@crossing.of(TwoAlphasFlow)
+def _crossing_two(p, s, t):
+    p_1, q_1 = _change(p.rate_ex, p.rise_ex, s.i_ex, s.i_rise_ex)
+    p_2, q_2 = _change(p.rate_in, p.rise_in, s.i_in, s.i_rise_in)
+    if p.rate_ex > p.rate_in:
+        p_1, q_1, p_2, q_2 = p_2, q_2, p_1, q_1
+    k = _Change(p_1, q_1, p_2, q_2, abs(p.rate_ex - p.rate_in))
+    slope = _derivative(k)
+    bend = _derivative(slope)
+    turn = bend.p_2 / bend.q_2 if bend.q_2 != 0.0 else t
+    turn = turn if 0.0 < turn < t else t
+    first, last = _zero(slope, 0.0, turn, p.close), _zero(slope, turn, t, p.close)
+    before = _zero(k, 0.0, first, p.close), _zero(k, first, turn, p.close)
+    after = _zero(k, turn, last, p.close), _zero(k, last, t, p.close)
+    return crossing_of_pieces(p, s, (before[0], before[1], after[0], after[1], t))
