@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snn import units
+from snn.arithmetic import exp, fma, log
 from snn.errors import ValidationError
 from snn.jit import compiled, uncounted
-from snn.quantiles import normal_quantiles
+from snn.quantiles import normal, normal_quantiles
 
 _MASK = 0xFFFFFFFF
 
@@ -97,6 +98,33 @@ def random_words(seed, stream, step, first, count):
         low, high = max(first, strip * STRIP), min(first + count, (strip + 1) * STRIP)
         out[low - first : high - first] = words[low - strip * STRIP : high - strip * STRIP]
     return out
+
+
+@uncounted
+def gamma(order, seed, stream, train, number, sample):
+    """Draw from the gamma distribution of this order and scale 1; for orders of at least 1 also a uniform number.
+
+    Notes
+    -----
+    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM Transactions on Mathematical Software
+    26, 2000. Attempt a of draw n of a train takes its words from counter (train, n, sample, a): one for the normal
+    number, one for the test, and two for the uniform number, which orders below 1 need themselves.
+    """
+    d = (order if order >= 1.0 else order + 1.0) - 1.0 / 3.0
+    c, attempt = 1.0 / (3.0 * math.sqrt(d)), 0
+    while True:
+        words = philox(seed, stream, train, number, sample, attempt)
+        attempt += 1
+        z = normal(words[0])
+        root = fma(c, z, 1.0)
+        if root > 0.0:
+            v = root * root * root
+            if log((np.float64(words[1]) + 0.5) * 2.0**-32) < fma(d, log(v) + (1.0 - v), 0.5 * z * z):
+                break
+    uniform = (np.float64((words[2] << np.uint64(21)) ^ (words[3] >> np.uint64(11))) + 0.5) * 2.0**-53
+    if order < 1.0:
+        return d * v * exp(log(uniform) / order), uniform
+    return d * v, uniform
 
 
 def _cumulative(z: float) -> float:

@@ -221,3 +221,58 @@ def store(typing_context, struct, row, column, item):
         return context.get_dummy_value()
 
     return types.void(struct, types.intp, types.intp, item), generate
+
+
+def _plain_read_row(prototype, rows, row, column):
+    return type(prototype)(*rows[row, column : column + len(prototype)].tolist())
+
+
+@with_plain_form(_plain_read_row)
+def read_row(typing_context, prototype, rows, row, column):
+    """Return a NamedTuple like `prototype`, all numbers, from a row of an array, beginning at a column."""
+
+    def generate(context, builder, signature, arguments):
+        _, value, row, column = arguments
+        begin = _item_pointer(context, builder, rows, value, row, column)
+        items = [builder.load(builder.gep(begin, [ir.Constant(ir.IntType(64), i)])) for i in range(len(prototype))]
+        return context.make_tuple(builder, signature.return_type, items)
+
+    return prototype(prototype, rows, types.intp, types.intp), generate
+
+
+def _plain_write_row(rows, row, column, item):
+    rows[row, column : column + len(item)] = item
+
+
+@with_plain_form(_plain_write_row)
+def write_row(typing_context, rows, row, column, item):
+    """Write a NamedTuple of numbers to a row of an array, beginning at a column."""
+
+    def generate(context, builder, signature, arguments):
+        value, row, column, values = arguments
+        begin = _item_pointer(context, builder, rows, value, row, column)
+        for i in range(len(item)):
+            new = context.cast(builder, builder.extract_value(values, i), item[i], rows.dtype)
+            builder.store(new, builder.gep(begin, [ir.Constant(ir.IntType(64), i)]))
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp, item), generate
+
+
+def _plain_only(prototype, position, value):
+    return type(prototype)(*(value if i == position else 0.0 for i in range(len(prototype))))
+
+
+@with_plain_form(_plain_only)
+def only(typing_context, prototype, position, value):
+    """Return a NamedTuple like `prototype` with a value in one field, and zeros."""
+
+    def generate(context, builder, signature, arguments):
+        _, position, value = arguments
+        items = []
+        for i in range(len(prototype)):
+            here = builder.icmp_signed("==", position, ir.Constant(ir.IntType(64), i))
+            items.append(builder.select(here, value, ir.Constant(ir.DoubleType(), 0.0)))
+        return context.make_tuple(builder, signature.return_type, items)
+
+    return prototype(prototype, types.intp, types.float64), generate

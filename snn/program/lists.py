@@ -63,6 +63,11 @@ class Listed(NamedTuple):
 
     def weights(self, seed: int, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return integer weight and port of synapses `first` .. `first + count - 1`: arrays of them, or of one."""
+        given, ports = self.given(seed, first, count)
+        return synapses.to_integers(given, self.quanta[ports]), ports
+
+    def given(self, seed: int, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return weight and port of synapses `first` .. `first + count - 1`: arrays of them, or of one."""
         given = synapses.given_weights(self.projection)
         if isinstance(given, Distribution):
             given = given.sample(count, seed, self.stream + 1, first)
@@ -72,7 +77,7 @@ class Listed(NamedTuple):
         ports = np.array([self.ports[0]])
         if self.ports[0] != self.ports[1]:
             ports = np.where(given < 0, self.ports[1], self.ports[0])
-        return synapses.to_integers(given, self.quanta[ports]), ports
+        return given, ports
 
     def loss(self) -> float:
         """Return by how much of itself rounding changes a weight at most; not for weights that are drawn."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from snn.errors import ValidationError
 from snn.network import Population
-from snn.neurons.model import Lowered, Values
+from snn.neurons.model import Flowed, Lowered, Values
 from snn.random import Distribution
 
 
@@ -65,6 +65,25 @@ def initial_state(population: Population, lowered: Lowered, seed: int, first_str
     return type(lowered.state)(*columns)
 
 
+def initial_flow(population: Population, flowed: Flowed, seed: int, first_stream: int) -> Any:
+    """Return the state that the population starts from on the exact engine, drawn as `initial_state` draws it."""
+    names = ["v", *flowed.state._fields[1:]]
+    free = [name for name in names if name != "current" and name not in population.model.fixed]
+    unknown = set(population.initial) - set(free)
+    if unknown:
+        owner = f"population {population.name!r}"
+        raise ValidationError(owner, "initial", sorted(unknown)[0], f"one of {', '.join(free)}")
+    columns = []
+    for i, (name, value) in enumerate(zip(names, flowed.state, strict=True)):
+        given: Any = population.initial.get(name)
+        if isinstance(given, Distribution):
+            given = given.sample(population.size, seed, first_stream + i)
+        if given is not None:
+            value = given - flowed.parameters.origin if name == "v" else given
+        columns.append(np.broadcast_to(value, population.size).astype(np.float64))
+    return type(flowed.state)(*columns)
+
+
 def pack(parts: list[Any], sizes: list[int]) -> Any:
     """Put the lowered parameters of several populations together.
 
@@ -83,7 +102,7 @@ def pack(parts: list[Any], sizes: list[int]) -> Any:
     return type(parts[0])(*packed)
 
 
-def group(lowered: list[Lowered], states: list[Any], sizes: list[int]) -> Group:
+def group(lowered: list[Lowered] | list[Flowed], states: list[Any], sizes: list[int]) -> Group:
     """Put populations of one model together."""
     state = type(states[0])(*(np.concatenate(columns) for columns in zip(*states, strict=True)))
     arrivals = lowered[0].arrivals

@@ -9,8 +9,8 @@ import numpy as np
 from snn.engines.grid_cpu import kernel, plastic
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
-from snn.engines.grid_cpu.threads import run_together
 from snn.engines.grid_cpu.varying import scaled
+from snn.engines.threads import run_together
 from snn.errors import NumericalError, ResourceError
 from snn.memory import require
 from snn.program import Group, Program

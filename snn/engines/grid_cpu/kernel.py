@@ -14,10 +14,10 @@ import numpy as np
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.plastic import PlasticMemory, arrive_by_plastic_list
-from snn.engines.grid_cpu.threads import meet
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
+from snn.engines.threads import meet
 from snn.jit import compiled, internal, uncounted
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_words

@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 
-from snn.arithmetic import exp, fma, log
-from snn.jit import internal, only_with, uncounted
+from snn.arithmetic import fma
+from snn.jit import internal, only_with
 from snn.program.tables import NEVER
-from snn.quantiles import normal
-from snn.random import STRIP, philox, strip_words
+from snn.random import STRIP, gamma, strip_words
 
 
 @only_with("varying")
@@ -27,33 +26,6 @@ def varying_trains(tables, memory, span, sample, s, k, words, place):
                 memory.ids[sample, place] = i
                 place += 1
     return place
-
-
-@uncounted
-def gamma(order, seed, stream, train, number, sample):
-    """Draw from the gamma distribution of this order and scale 1; for orders of at least 1 also a uniform number.
-
-    Notes
-    -----
-    Marsaglia and Tsang, "A simple method for generating gamma variables", ACM Transactions on Mathematical Software
-    26, 2000. Attempt a of draw n of a train takes its words from counter (train, n, sample, a): one for the normal
-    number, one for the test, and two for the uniform number, which orders below 1 need themselves.
-    """
-    d = (order if order >= 1.0 else order + 1.0) - 1.0 / 3.0
-    c, attempt = 1.0 / (3.0 * math.sqrt(d)), 0
-    while True:
-        words = philox(seed, stream, train, number, sample, attempt)
-        attempt += 1
-        z = normal(words[0])
-        root = fma(c, z, 1.0)
-        if root > 0.0:
-            v = root * root * root
-            if log((np.float64(words[1]) + 0.5) * 2.0**-32) < fma(d, log(v) + (1.0 - v), 0.5 * z * z):
-                break
-    uniform = (np.float64((words[2] << np.uint64(21)) ^ (words[3] >> np.uint64(11))) + 0.5) * 2.0**-53
-    if order < 1.0:
-        return d * v * exp(log(uniform) / order), uniform
-    return d * v, uniform
 
 
 @internal

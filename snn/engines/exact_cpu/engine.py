@@ -1,0 +1,187 @@
+"""The exact engine on the CPU: memory for a batch of samples, advanced to a time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from snn.engines.exact_cpu import kernel
+from snn.engines.exact_cpu.memory import (
+    AT,
+    CODE,
+    EVENTS,
+    FINE,
+    GROW,
+    RECORDED,
+    RUNAWAY,
+    WHO,
+    Tables,
+    make_memory,
+    make_neurons,
+    with_room,
+)
+from snn.engines.threads import run_together
+from snn.errors import NumericalError
+from snn.memory import require
+from snn.program.exact import ExactProgram
+
+MOST = 10.0  # events a ms that a neuron may have, on average over a thread's neurons and a window
+_STRETCH = 4096  # windows that are computed at a time
+
+
+class Events(NamedTuple):
+    """Events of one population or stimulus, sorted by sample, time and neuron."""
+
+    samples: np.ndarray  # int32
+    windows: np.ndarray  # int64
+    offsets: np.ndarray  # float64: ms
+    neurons: np.ndarray  # int32
+
+
+class ExactCpu:
+    """An `ExactProgram` on the CPU, for a batch of independent samples, which run one after the other.
+
+    Parameters
+    ----------
+    program : ExactProgram
+        Lowered for as many threads.
+    batch, threads, seed, first_sample : int
+        As of `snn.engines.grid_cpu.GridCpu`.
+
+    Raises
+    ------
+    ResourceError
+        If the arrays do not fit into memory.
+    """
+
+    def __init__(self, program: ExactProgram, batch: int, threads: int, seed: int, first_sample: int):
+        self.program, self.batch, self.threads, self.seed = program, batch, threads, seed
+        groups = np.zeros(program.neurons, np.int64)
+        for g, group in enumerate(program.groups):
+            groups[group.first : group.first + len(group.state[0])] = g
+        self.tables = Tables(
+            program.window, program.neurons, seed, program.runs, program.trains, program.shares, program.blocks, groups
+        )
+        rows = sum(64 * math.ceil((4 + len(g.state)) / 8) * len(g.state[0]) for g in program.groups)
+        require(batch * rows, f"{batch:,} samples of {program.neurons:,} neurons")
+        self.parameters = [[group.parameters for group in program.groups] for _ in range(batch)]
+        self.reset(first_sample)
+
+    @property
+    def time(self) -> float:
+        """Time in ms."""
+        return self.window_number * self.program.window + self.offset
+
+    def reset(self, first_sample: int) -> None:
+        """Go back to time 0 and the initial state; parameters stay as they are set."""
+        self.window_number, self.offset, self.failure = 0, 0.0, ""
+        self.groups, self.memories, self.kept = [], [], []
+        for sample in range(self.batch):
+            neurons = make_neurons(self.program)
+            groups = tuple(g._replace(parameters=p) for g, p in zip(neurons, self.parameters[sample], strict=True))
+            memory = make_memory(self.program, self.threads, first_sample + sample, MOST)
+            kernel.begin(self.tables, groups, memory)
+            self.groups.append(groups)
+            self.memories.append(memory)
+            self.kept.append((np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64)))
+
+    def later(self, duration: float) -> tuple[int, float]:
+        """Return the window and the offset of the time `duration` ms from now."""
+        rest = math.fmod(duration, self.program.window)
+        window, offset = self.window_number + round((duration - rest) / self.program.window), self.offset + rest
+        return (window + 1, offset - self.program.window) if offset >= self.program.window else (window, offset)
+
+    def advance(self, goal: tuple[int, float]) -> tuple[int, float]:
+        """Run towards a time given as window and offset, not beyond; returns the time reached."""
+        if self.failure:
+            raise NumericalError(self.failure)
+        until, stop = goal if goal[0] - self.window_number <= _STRETCH else (self.window_number + _STRETCH, 0.0)
+        for sample in range(self.batch):
+            self._run(sample, until, stop)
+        self.window_number, self.offset = until, stop
+        return until, stop
+
+    def _run(self, sample: int, until: int, stop: float) -> None:
+        while True:
+            memory, groups = self.memories[sample], self.groups[sample]
+
+            def work(share, counter, memory=memory, groups=groups):
+                kernel.run(self.tables, groups, memory, counter, share, self.threads, until, stop)
+
+            run_together(work, self.threads)
+            code = int(memory.counts[:, CODE].max())
+            self._drain(sample)
+            if code == FINE:
+                return
+            if code == RUNAWAY:
+                self._fail(sample)
+            if code == GROW:
+                size = sum(getattr(memory, name).nbytes for name in ("slip_offsets", "due_offsets", "slip_runs"))
+                require(3 * size, f"{memory.slip_offsets.size:,} events on their way")
+                self.memories[sample] = with_room(memory)
+
+    def _fail(self, sample: int) -> None:
+        """Say which neurons were too active; what was recorded before stays."""
+        counts = self.memories[sample].counts
+        block = int(np.flatnonzero(counts[:, CODE] == RUNAWAY)[0])
+        source = int(counts[block, WHO])
+        name = next(
+            n
+            for n, size in zip(self.program.names, self.program.sizes, strict=True)
+            if 0 <= source - self.program.first[n] < size
+        )
+        self.failure = (
+            f"population {name!r}: neuron {source - self.program.first[name]} (sample {sample}) and others fire more "
+            f"than {MOST * 1000:g} times a second by t = {int(counts[block, AT]) * self.program.window:g} ms; weaken "
+            "what drives them, or give them a longer t_ref"
+        )
+        raise NumericalError(self.failure)
+
+    # ---- what came of it
+
+    def _drain(self, sample: int) -> None:
+        """Take over what has been recorded of a sample."""
+        memory = self.memories[sample]
+        parts = [self.kept[sample]]
+        for block, count in enumerate(memory.counts[:, RECORDED].tolist()):
+            columns = memory.record_windows, memory.record_offsets, memory.record_sources
+            parts.append(tuple(column[block, :count].copy() for column in columns))  # pyright: ignore
+        memory.counts[:, RECORDED] = 0
+        self.kept[sample] = tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))  # pyright: ignore
+
+    def take_events(self) -> tuple[dict[str, Events], np.ndarray]:
+        """Return all events up to now that have not been taken, and how many synapses were reached, by sample."""
+        taken: list[Any] = []
+        for sample, (windows, offsets, sources) in enumerate(self.kept):
+            due = (windows < self.window_number) | ((windows == self.window_number) & (offsets <= self.offset))
+            now = windows[due], offsets[due], sources[due]
+            order = np.lexsort((now[2], now[1], now[0]))
+            taken.append((np.full(len(order), sample, np.int32), *(column[order] for column in now)))
+            self.kept[sample] = windows[~due], offsets[~due], sources[~due]
+        samples, windows, offsets, sources = (np.concatenate(columns) for columns in zip(*taken, strict=True))
+        found = {}
+        for name, size in zip(self.program.names, self.program.sizes, strict=True):
+            number = (sources >> 1) - self.program.first[name]
+            mine = (number >= 0) & (number < size) & (sources & 1 == 0)
+            found[name] = Events(samples[mine], windows[mine], offsets[mine], number[mine].astype(np.int32))
+        reached = np.array([memory.counts[:, EVENTS].sum() for memory in self.memories], np.int64)
+        for memory in self.memories:
+            memory.counts[:, EVENTS] = 0
+        return found, reached
+
+    def variable(self, name: str, variable: str) -> np.ndarray:
+        """Return a state variable of a population now, (samples, neurons)."""
+        size = self.program.sizes[self.program.names.index(name)]
+        first, g = self.program.first[name], self.program.group[name]
+        fields = ("v", *self.program.groups[g].state._fields[1:])
+        found = np.empty((self.batch, size))
+        for sample, groups in enumerate(self.groups):
+            out = np.empty((size, max(len(group.state) for group in groups)))
+            kernel.read(self.tables, groups, first, first + size, self.window_number, self.offset, out)
+            found[sample] = out[:, fields.index(variable)]
+            if variable == "v":
+                origin = np.asarray(groups[g].parameters.origin)
+                found[sample] += origin[self.program.offset[name] :][:size] if origin.ndim else origin
+        return found

@@ -1,0 +1,126 @@
+"""What happens to a neuron in a window: events arrive, it fires, it is refractory; the equations are its model's."""
+
+from __future__ import annotations
+
+import math
+
+from numba.extending import overload
+
+from snn.arithmetic import fma
+from snn.engines.exact_cpu.memory import CODE, FREE, OFFSET, RELEASE, RUNAWAY, SPIKES, STATE, WAKE, WHO, WINDOW
+from snn.engines.exact_cpu.wakes import put_in, wake_window
+from snn.jit import internal, prefetch
+from snn.neurons.flow import above, advance, crossing, earliest, fire, hold, receive, receive_held, update
+from snn.program.exact import UPDATE
+from snn.program.runs import PORT_BITS
+from snn.structs import fetch, load, only, read_row, write_row
+
+_AHEAD = 12  # synapses between asking for a neuron's row and using it
+
+
+def turn(p, state):
+    """Return the state of a binary unit after an update, and whether it changed; others have none."""
+    return update(p, state) if type(p) in update.answers else (state, False)
+
+
+def active(p, state):
+    """Return whether a binary unit is active."""
+    return type(p) in update.answers and state.n > 0.0
+
+
+@overload(turn)
+def _turn_compiled(p, state):
+    if p.instance_class in update.answers:
+        return lambda p, state: update(p, state)
+    return lambda p, state: (state, False)
+
+
+@overload(active)
+def _active_compiled(p, state):
+    if p.instance_class in update.answers:
+        return lambda p, state: state.n > 0.0
+    return lambda p, state: False
+
+
+@internal
+def emit(memory, block, now, source, negative, offset):
+    """Note an event of a source in window `now`; returns whether there was room."""
+    counts = memory.counts[block]
+    count = counts[SPIKES]
+    if count == memory.spike_offsets.shape[2]:
+        counts[CODE], counts[WHO] = RUNAWAY, source
+        return False
+    memory.spike_offsets[now & 1, block, count] = offset
+    memory.spike_sources[now & 1, block, count] = 2 * source + negative
+    counts[SPIKES] = count + 1
+    return True
+
+
+@internal
+def settle(group, tables, memory, block, n, now, s):
+    """Let neuron `n`, of a group, fire and be refractory up to offset `s` of window `now`, if it does.
+
+    Its state is left where something last happened to it, so that looking at it changes nothing.
+    """
+    rows, length, here, i = group.rows, tables.window, float(now), n - group.first
+    p = load(fetch(group.parameters), 0, i)
+    state = read_row(fetch(group.state), rows, i, STATE)
+    window, offset, wake, release = rows[i, WINDOW], rows[i, OFFSET], rows[i, WAKE], rows[i, RELEASE]
+    while True:
+        since = fma(here - window, length, -offset)  # from the state's own time to the window's beginning
+        if release != FREE:
+            if wake > here or release > s:
+                break
+            state = hold(p, state, max(since + release, 0.0))
+            window, offset, release = here, release, FREE
+            continue
+        if since + s <= 0.0:  # more may arrive at this very time
+            break
+        t = 0.0
+        if not above(p, state):
+            if earliest(p, state) > since + s:
+                break
+            t = crossing(p, state, since + length)  # up to the window's end, so that the root depends on no `s`
+        at = max(t - since, 0.0)
+        if at > s or at >= length or not emit(memory, block, now, n, 0, at):
+            break
+        state = fire(p, advance(p, state, t))
+        window, offset = here, at
+        if p.t_ref > 0.0:
+            whole = math.floor((at + p.t_ref) / length)
+            wake, release = here + whole, max(fma(-whole, length, at + p.t_ref), 0.0)
+    rows[i, WINDOW], rows[i, OFFSET], rows[i, WAKE], rows[i, RELEASE] = window, offset, wake, release
+    write_row(rows, i, STATE, state)
+
+
+@internal
+def arrive(group, tables, memory, block, now, s, first, end, sign):
+    """Let the events of synapses `first` .. `end - 1` arrive at offset `s` of window `now`."""
+    rows, parameters, here = group.rows, fetch(group.parameters), float(now)
+    zero, nothing = fetch(group.state), fetch(group.arrivals)
+    addresses, weights, length = tables.runs.addresses, tables.runs.weights, tables.window
+    width = rows.shape[1]
+    for j in range(first, end):
+        prefetch(rows, width * (addresses[min(j + _AHEAD, end - 1)] >> PORT_BITS))
+        i, port = addresses[j] >> PORT_BITS, addresses[j] & (2**PORT_BITS - 1)
+        if rows[i, WAKE] <= here:
+            settle(group, tables, memory, block, group.first + i, now, s)
+        p = load(parameters, 0, i)
+        state = read_row(zero, rows, i, STATE)
+        t = max(fma(here - rows[i, WINDOW], length, s - rows[i, OFFSET]), 0.0)
+        rows[i, WINDOW], rows[i, OFFSET] = here, s
+        if port == UPDATE:
+            state, changed = turn(p, advance(p, state, t))
+            write_row(rows, i, STATE, state)
+            if changed:
+                emit(memory, block, now, group.first + i, int(not active(p, state)), s)
+            continue
+        x = only(nothing, port, sign * weights[j])
+        if rows[i, RELEASE] != FREE:
+            write_row(rows, i, STATE, receive_held(p, hold(p, state, t), x))
+            continue
+        state = receive(p, advance(p, state, t), x)
+        write_row(rows, i, STATE, state)
+        rows[i, WAKE] = wake_window(tables, p, state, here, s, here)
+        if rows[i, WAKE] < math.inf:
+            put_in(memory, block, group.first + i, int(min(rows[i, WAKE], 2.0**53)), now)
