@@ -17,13 +17,23 @@ from snn.recording import SpikeRecord
 
 DT = 0.1  # ms, in all of them
 
+# With uniform delays the mean is that of the others.
+_SPARSE: dict[str, dict[str, Any]] = {
+    "delta": {},
+    "exponential": {"synapse": "exponential"},
+    "two": {"synapse": "exponential", "tau_syn_inh": 5.0},
+    "delays": {"synapse": "exponential", "delay": snn.Uniform(1.0, 2.0)},
+    "two-delays": {"synapse": "exponential", "tau_syn_inh": 5.0, "delay": snn.Uniform(1.0, 2.0)},
+}
+
 # The names of the networks on the command line; Brunel's with the reset that other simulators' versions of it have.
 NETWORKS: dict[str, Callable[..., snn.Network]] = {
     "brunel": lambda scale, seed: snn.networks.brunel(scale, v_reset=0.0, seed=seed),
     "coba": lambda scale, seed: snn.networks.coba(scale, seed=seed),
     "cuba": lambda scale, seed: snn.networks.cuba(scale, seed=seed),
+    "fly": lambda scale, seed: snn.networks.fly(scale, seed=seed),
     "pd14": lambda scale, seed, drive: snn.networks.potjans_diesmann(scale, drive=drive, seed=seed),
-    "sparse": lambda scale, seed: snn.networks.sparse(scale, seed=seed),
+    "sparse": lambda scale, seed, variant: snn.networks.sparse(scale, seed=seed, **_SPARSE[variant]),
 }
 
 
@@ -37,6 +47,7 @@ def measure(
     seed: int = 1,
     engine: str = "grid",
     drive: str | None = None,
+    variant: str | None = None,
     weight_bits: int = 32,
 ) -> dict[str, Any]:
     """Build, compile, warm up and run a network.
@@ -56,6 +67,9 @@ def measure(
         As `snn.Simulation` takes it.
     drive : str, optional
         Input of pd14, "poisson" (the default) or "dc".
+    variant : str, optional
+        Synapses of sparse: "delta" (the default), "exponential", "two" (inhibition slower), "delays" (exponential, with
+        delays from 1 to 2 ms) or "two-delays".
     weight_bits : int
         As `snn.Simulation` takes it.
 
@@ -78,10 +92,13 @@ def measure(
         raise ValidationError(f"drive = {drive!r} is for pd14; {name} has no choice of input")
     for option, value in (("warm_ms", warm_ms), ("sim_ms", sim_ms)):
         checks.steps("bench", option, checks.number("bench", option, value), DT, minimum=1)
-    choices = {"drive": drive or "poisson"} if name == "pd14" else {}
+    if variant is not None and (name != "sparse" or variant not in _SPARSE):
+        raise ValidationError(f"variant = {variant!r} is not accepted; sparse has {', '.join(_SPARSE)}")
+    choices = {"pd14": {"drive": drive or "poisson"}, "sparse": {"variant": variant or "delta"}}.get(name, {})
     begun = time.perf_counter()
     network = NETWORKS[name](scale=scale, seed=seed, **choices)
-    simulation = snn.Simulation(network, dt=DT, engine=engine, threads=threads, weight_bits=weight_bits)
+    dt = None if engine == "exact" else DT
+    simulation = snn.Simulation(network, dt=dt, engine=engine, threads=threads, weight_bits=weight_bits)
     built = time.perf_counter()
     simulation.run(DT)
     compiled = time.perf_counter()
@@ -98,7 +115,7 @@ def measure(
         "simulator": "allornone",
         "network": name,
         **choices,
-        "engine": engine,
+        "engine": simulation.engine,
         "scale": scale,
         "seed": seed,
         "threads": threads,
@@ -117,7 +134,7 @@ def measure(
         "synaptic_events": events,
         "events_per_s": round(events / seconds),
         "peak_rss_mb": _peak_memory(),
-        "bytes_per_synapse": round(_bytes(simulation.program.synapses) / synapses, 2) if synapses else None,
+        "bytes_per_synapse": round(_bytes(_tables(simulation.program)) / synapses, 2) if synapses else None,
         "spikes_sha256": checksum(records.values()),
     }
 
@@ -126,16 +143,20 @@ def checksum(records: Iterable[SpikeRecord]) -> str:
     """Return the SHA-256 of all spikes as hexadecimal text.
 
     Of the little-endian int64 pairs (step, neuron), sorted by step, then neuron, with the neurons numbered through the
-    populations in their order. Equal texts are equal spikes.
+    populations in their order. Spikes of the exact engine are triples (window, bits of the offset, neuron). Equal texts
+    are equal spikes.
     """
-    steps, neurons, first = [], [], 0
+    times, neurons, first = [], [], 0
     for record in records:
-        steps.append(record.steps)
+        exact = (
+            [] if record.offsets is None else [record.offsets.astype("<f8").view("<i8")]
+        )  # ordered as the floats are
+        times.append(np.stack([record.steps, *exact]))
         neurons.append(record.neurons.astype(np.int64) + first)
         first += int(np.prod(record.shape))
-    step, neuron = np.concatenate(steps), np.concatenate(neurons)
-    order = np.lexsort((neuron, step))
-    return hashlib.sha256(np.stack([step[order], neuron[order]], axis=1).astype("<i8").tobytes()).hexdigest()
+    columns = np.concatenate([np.concatenate(times, axis=1), np.concatenate(neurons)[None]])
+    order = np.lexsort(columns[::-1])
+    return hashlib.sha256(columns[:, order].T.astype("<i8").tobytes()).hexdigest()
 
 
 def print_measurement(result: dict[str, Any]) -> None:
@@ -176,6 +197,11 @@ def _peak_memory() -> int | None:
         return None
     # Kilobytes, but bytes on macOS.
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024))
+
+
+def _tables(program: Any) -> Any:
+    """Return the arrays that hold a program's synapses."""
+    return program.runs if isinstance(program, snn.ExactProgram) else program.synapses
 
 
 def _bytes(tables: Any) -> int:

@@ -47,7 +47,7 @@ from snn.neurons import (
     Izhikevich,
     McCullochPitts,
 )
-from snn.program import Program, lower
+from snn.program import ExactProgram, Program, lower, lower_exact
 from snn.random import Normal, Uniform
 from snn.recording import Recording
 from snn.simulation import Simulation
@@ -69,6 +69,7 @@ __all__ = [
     "DiscreteLIF",
     "DistanceDependent",
     "Edges",
+    "ExactProgram",
     "ExponentialKernel",
     "FileFormatError",
     "FixedInDegree",
@@ -96,5 +97,6 @@ __all__ = [
     "ValidationError",
     "grid_positions",
     "lower",
+    "lower_exact",
     "random_positions",
 ]

@@ -61,7 +61,8 @@ def _may_be_cached(signature: Any) -> bool:
     parts: Any = getattr(signature, "structure", signature)  # of a reference, see `snn.structs`
     if not isinstance(parts, tuple | types.BaseTuple):
         return True
-    return getattr(parts, "instance_class", None) not in _never_cached and all(map(_may_be_cached, parts))
+    items: Any = parts
+    return getattr(items, "instance_class", None) not in _never_cached and all(map(_may_be_cached, items))
 
 
 class _Cache(caching.FunctionCache):

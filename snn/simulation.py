@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from snn import checks
+from snn.engine_choice import choose
+from snn.engines.contract import Spikes
+from snn.engines.exact_cpu import ExactCpu
 from snn.engines.grid_cpu import GridCpu
 from snn.errors import BackendUnavailable, ValidationError
 from snn.interrupts import held
 from snn.network import Network
 from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
-from snn.program import draw, lower, lower_model, pack, stimulus_input
+from snn.program import draw, flow_model, lower, lower_exact, lower_model, pack, stimulus_input
 from snn.recording import Recording, SpikeRecord, Trace, join, rising
 from snn.stimuli import Current, Poisson, Source, SpikeTrains
 
@@ -29,10 +33,12 @@ class Simulation:
     Parameters
     ----------
     network : Network
-    dt : float
-        Step in ms.
-    engine : {"grid"}
-        The fixed-step engine.
+    dt : float, optional
+        Step of the grid engine in ms, 0.1 by default; the exact engine has none.
+    engine : {"grid", "exact", "auto"}
+        Grid: all neurons are updated in steps of dt; for dense activity. Exact: events at their exact times, nothing in
+        between; for sparse activity and precise times. Auto: the one that is likely the faster (see `engine` and
+        `reason` of the simulation); docs/engines.md compares them.
     device : {"cpu"}
         Where it runs.
     threads : int
@@ -70,7 +76,7 @@ class Simulation:
         self,
         network: Network,
         *,
-        dt: float = 0.1,
+        dt: float | None = None,
         engine: str = "grid",
         device: str = "cpu",
         threads: int = 1,
@@ -81,36 +87,44 @@ class Simulation:
     ):
         if not isinstance(network, Network):
             raise ValidationError("Simulation", "network", network, "a snn.Network")
-        if engine != "grid":
-            raise BackendUnavailable(f"engine = {engine!r} is not available; engine='grid' is")
+        checks.choice("Simulation", "engine", engine, ("grid", "exact", "auto"))
         if device != "cpu":
             raise BackendUnavailable(f"device = {device!r} is not available; device='cpu' is")
         threads = checks.integer("Simulation", "threads", threads, minimum=1)
         self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
         seed = network.seed if seed is None else checks.seed("Simulation", seed)
-        dt = checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
         self.network = network
-        self.program = lower(network, dt, threads, weight_bits)
+        self.engine, self.reason = choose(network) if engine == "auto" else (engine, "asked for")
+        if self.engine == "exact":
+            if engine == "exact" and (dt is not None or weight_bits != 32):
+                given = ("dt", dt) if dt is not None else ("weight_bits", weight_bits)
+                raise ValidationError("Simulation", *given, 'nothing, or engine="grid"')
+            self.program = lower_exact(network, threads)
+            self.dt = self.program.window
+            self._engine: Any = ExactCpu(self.program, self.batch, threads, seed, first_sample)
+        else:
+            dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
+            self.program = lower(network, dt, threads, weight_bits)
+            self.dt = self.program.dt
+            self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._known = network.populations | network.sources  # what is added to the network later is not simulated
         self._probes = tuple(network.probes)
-        self.dt = self.program.dt
-        self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._values: dict[str, dict[str, Any]] = {}
         self._parts: list[Recording] = []
-        self._gathered = 0  # steps whose record is in the parts
+        self._gathered = 0.0  # ms whose record is in the parts
         self._recorded = {name: network.recorded_neurons(name) for name in self.program.names}
 
     @property
     def time(self) -> float:
         """Time simulated so far in ms."""
-        return self._engine.step * self.dt
+        return self._engine.time
 
     @property
     def recording(self) -> Recording:
         """Everything recorded since the start or the last `reset`; also what an interrupted run had reached."""
         self._gather()
-        return join(self._parts) if self._parts else self._record(0, 0)
+        return join(self._parts) if self._parts else self._record(0.0)
 
     def run(self, duration: float, report: Report = None) -> Recording:
         """Go on for `duration` ms.
@@ -138,21 +152,22 @@ class Simulation:
             If a neuron's state is not finite any more.
         """
         duration = checks.number("run", "duration", duration, minimum=0.0, unit="ms")
-        steps, first = int(checks.steps("run", "duration", duration, self.dt)), self._engine.step
+        goal: Any = self._engine.goal(duration)
+        first, reached = self._engine.time, duration == 0.0
         self._gather()
         begun = len(self._parts)
         advance, finish = _progress(report, duration)
         try:
-            while self._engine.step < first + steps:
+            while not reached:
                 with held():
                     try:
-                        self._engine.advance(first + steps - self._engine.step)
+                        reached = self._engine.advance(goal)
                     finally:
                         self._gather()
-                advance((self._engine.step - first) * self.dt)
+                advance(self._engine.time - first)
         finally:
             finish()
-        return join(self._parts[begun:]) if len(self._parts) > begun else self._record(first, 0)
+        return join(self._parts[begun:]) if len(self._parts) > begun else self._record(first)
 
     def set(self, target: Neurons | Source, **values: ArrayLike) -> None:
         """Change parameters of a population, or of a slice of one, or the input of a stimulus from now on.
@@ -179,8 +194,7 @@ class Simulation:
         """Return a copy of a state variable of a population, or of a slice of one, now, (batch, n)."""
         self._own(neurons, Population, "state")
         view, population = view_of(neurons), view_of(neurons).population
-        node = self.program.names.index(population.name)
-        names = self.program.groups[int(self.program.nodes.group[node])].state._fields
+        names = self._engine.variables(population.name)
         if variable not in names:
             raise ValidationError("state", "variable", variable, f"one of {', '.join(names)}")
         return self._engine.variable(population.name, variable)[:, view.start : view.stop].copy()
@@ -188,39 +202,51 @@ class Simulation:
     def reset(self, first_sample: int = 0) -> None:
         """Go back to time 0, the initial state and an empty recording; what `set` has changed stays."""
         self._engine.reset(checks.integer("reset", "first_sample", first_sample, minimum=0))
-        self._parts, self._gathered = [], 0
+        self._parts, self._gathered = [], 0.0
 
     def _gather(self) -> None:
         """Take over what the engine has recorded in its last span, unless that is done."""
-        if self._engine.step > self._gathered:
-            self._parts.append(self._record(self._gathered, self._engine.step - self._gathered))
-            self._gathered = self._engine.step
+        if self._engine.time > self._gathered:
+            self._parts.append(self._record(self._gathered))
+            self._gathered = self._engine.time
 
-    def _record(self, first: int, steps: int) -> Recording:
-        start, stop = first * self.dt, (first + steps) * self.dt
-        empty = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32)
+    def _record(self, start: float) -> Recording:
+        """Return what the engine has recorded since `start`, the time when it was last asked."""
+        stop = self._engine.time
+        taken = self._engine.take_spikes() if stop > start else {}
+        nothing = Spikes(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32))
+        if self.engine == "exact":
+            nothing = nothing._replace(offsets=np.zeros(0))
         spikes, events = {}, np.zeros(self.batch, np.int64)
         for name in self.program.names:
-            samples, at, neurons = self._engine.spikes(name) if steps else empty
-            reached = self.program.fan_out[name][neurons]
-            events += np.bincount(samples, reached, self.batch).astype(np.int64)  # of all, before any are dropped
-            if isinstance(getattr(self._known[name], "model", None), McCullochPitts):
-                kept = rising(samples, neurons, self._engine.variable(name, "n"))
-                samples, at, neurons = samples[kept], at[kept], neurons[kept]
+            found = taken.get(name, nothing)
+            reached = self.program.fan_out[name][found.neurons]
+            events += np.bincount(found.samples, reached, self.batch).astype(np.int64)  # of all, before any are dropped
+            if self.engine == "grid" and isinstance(getattr(self._known[name], "model", None), McCullochPitts):
+                found = _chosen(found, rising(found.samples, found.neurons, self._engine.variable(name, "n")))
             size, recorded = len(self.program.fan_out[name]), self._recorded[name]
             if len(recorded) < size:
-                kept = np.isin(np.arange(size), recorded)[neurons]
-                samples, at, neurons = samples[kept], at[kept], neurons[kept]
-            shape = self._known[name].shape or ()
-            spikes[name] = SpikeRecord(samples, at, neurons, shape, self.batch, self.dt, start, stop, recorded)
-        if steps:
-            traced = self._engine.traces()
+                found = _chosen(found, np.isin(np.arange(size), recorded)[found.neurons])
+            spikes[name] = SpikeRecord(
+                samples=found.samples,
+                steps=found.steps,
+                neurons=found.neurons,
+                shape=self._known[name].shape or (),
+                batch=self.batch,
+                dt=self.dt,
+                start=start,
+                stop=stop,
+                recorded=recorded,
+                offsets=found.offsets,
+            )
+        if stop > start:
+            traced = self._engine.take_traces()
         else:
             widths = [probe.view.stop - probe.view.start for probe in self._probes]
-            traced = [(np.zeros(0, np.int64), np.zeros((self.batch, 0, width))) for width in widths]
+            traced = [(np.zeros(0), np.zeros((self.batch, 0, width))) for width in widths]
         traces = tuple(
-            Trace(probe.view.population.name, probe.variable, probe.view.start, probe.every, at * self.dt, values)
-            for probe, (at, values) in zip(self._probes, traced, strict=True)
+            Trace(probe.view.population.name, probe.variable, probe.view.start, probe.every, times, values)
+            for probe, (times, values) in zip(self._probes, traced, strict=True)
         )
         return Recording(spikes, traces, events, self.program.fan_out, self.dt, start, stop, self.batch)
 
@@ -233,6 +259,8 @@ class Simulation:
     def _set_source(self, source: Source, values: dict[str, Any]) -> None:
         self._own(source, Source, "set")
         owner = f"set {source.name!r}"
+        if self.engine == "exact":
+            raise ValidationError(owner, "target", source.name, 'a population, or engine="grid"')
         if source.shape is None:
             raise ValidationError(owner, "target", source.name, "a stimulus with a shape")
         name = {Poisson: "rate", SpikeTrains: "trains", Current: "amplitude"}.get(type(source.stimulus))
@@ -288,18 +316,25 @@ class Simulation:
         replace(population.model, **{name: changed[name] for name in values})  # the model refuses what it must
         group = self._group(population)
         members = [p for p in self._known.values() if isinstance(p, Population) and self._group(p) == group]
-        parts = [lower_model(p, changed if p is population else self._of(p), self.dt).parameters for p in members]
+        ready = flow_model if self.engine == "exact" else partial(lower_model, dt=self.dt)
+        parts = [ready(p, changed if p is population else self._of(p)).parameters for p in members]
         self._engine.set_parameters(group, pack(parts, [p.size for p in members]))
         self._values[population.name] = changed
 
     def _group(self, population: Population) -> int:
-        return int(self.program.nodes.group[self.program.names.index(population.name)])
+        return self._engine.group_of(population.name)
 
     def _of(self, population: Population) -> dict[str, Any]:
         """Return the population's parameters as they are now."""
         if population.name not in self._values:
             self._values[population.name] = draw(population, self.network.seed, self.program.streams[population.name])
         return self._values[population.name]
+
+
+def _chosen(spikes: Spikes, kept: np.ndarray) -> Spikes:
+    """Return some of the spikes."""
+    columns: Any = (None if column is None else column[kept] for column in spikes)
+    return Spikes(*columns)
 
 
 def _with_slice(current: ArrayLike, view: View, array: np.ndarray) -> float | np.ndarray:

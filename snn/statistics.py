@@ -29,20 +29,23 @@ def rates(record: SpikeRecord, bin_size: float) -> tuple[np.ndarray, np.ndarray]
     width, bins = _bins(record, bin_size)
     at, inside = _binned(record, width, bins)
     counts = np.bincount(record.samples[inside] * np.int64(bins) + at, minlength=record.batch * bins)
-    neuron_seconds = len(record.recorded) * width * record.dt / 1000.0
-    times = record.start + (np.arange(bins) + 0.5) * (width * record.dt)
+    neuron_seconds = len(record.recorded) * width * _unit(record) / 1000.0
+    times = record.start + (np.arange(bins) + 0.5) * (width * _unit(record))
     if not neuron_seconds:
         return times, np.full((record.batch, bins), np.nan)
     return times, counts.reshape(record.batch, bins) / neuron_seconds
 
 
 def intervals(record: SpikeRecord) -> tuple[np.ndarray, np.ndarray]:
-    """Return the inter-spike intervals in steps, and whose they are: sample * neurons recorded + row."""
+    """Return the inter-spike intervals in units of dt, and whose they are: sample * neurons recorded + row."""
     who = record.samples.astype(np.int64) * len(record.recorded) + record.rows
     order = np.argsort(who, kind="stable")  # in time, as the spikes of a sample are
     who, steps = who[order], record.steps[order]
     same = who[1:] == who[:-1]
-    return np.diff(steps)[same], who[1:][same]
+    lengths = np.diff(steps)
+    if record.offsets is not None:
+        lengths = lengths + np.diff(record.offsets[order]) / record.dt
+    return lengths[same], who[1:][same]
 
 
 def cv_by_neuron(record: SpikeRecord) -> np.ndarray:
@@ -95,18 +98,30 @@ def _pairs(count: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     return a, b + (b >= a)
 
 
-def _bins(record: SpikeRecord, bin_size: float) -> tuple[int, int]:
-    """Return a bin's width in steps, and how many fit into the recording."""
-    width = int(checks.steps("SpikeRecord", "bin_size", bin_size, record.dt, minimum=1))
-    bins = round((record.stop - record.start) / record.dt) // width
+def _unit(record: SpikeRecord) -> float:
+    """Return the ms that the width of a bin counts in: a step, or without a grid a ms."""
+    return record.dt if record.offsets is None else 1.0
+
+
+def _bins(record: SpikeRecord, bin_size: float) -> tuple[float, int]:
+    """Return a bin's width in units, and how many fit into the recording."""
+    if record.offsets is None:
+        width = int(checks.steps("SpikeRecord", "bin_size", bin_size, record.dt, minimum=1))
+        bins = round((record.stop - record.start) / record.dt) // width
+    else:
+        width = checks.number("SpikeRecord", "bin_size", bin_size, minimum=0.0, exclusive=True, unit="ms")
+        bins = int((record.stop - record.start) / width * (1 + 1e-12))
     if not bins:
         expected = f"at most the {record.stop - record.start:g} ms recorded"
         raise ValidationError("SpikeRecord", "bin_size", bin_size, expected)
     return width, bins
 
 
-def _binned(record: SpikeRecord, width: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
+def _binned(record: SpikeRecord, width: float, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the bin of each spike that lies in one, and which spikes do."""
-    at = (record.steps - round(record.start / record.dt) - 1) // width
+    if record.offsets is None:
+        at = (record.steps - round(record.start / record.dt) - 1) // width
+    else:
+        at = np.maximum(np.ceil((record.times - record.start) / width).astype(np.int64) - 1, 0)
     inside = at < bins
     return at[inside], inside

@@ -20,7 +20,7 @@ EXAMPLES = """
 
 
 def bench(
-    network: Annotated[str, typer.Argument(metavar="NETWORK", help="brunel, coba, cuba, pd14 or sparse.")],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="brunel, coba, cuba, fly, pd14 or sparse.")],
     threads: Annotated[int, typer.Option(min=1, help="Threads; they never change the spikes.")] = 1,
     scale: Annotated[float, typer.Option(help="Size of the network; 1 is the paper's.")] = 1.0,
     sim_ms: Annotated[float, typer.Option(help="Simulated time to measure, in ms.")] = 1_000.0,
@@ -28,6 +28,9 @@ def bench(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the network and its input.")] = 1,
     engine: Annotated[str, typer.Option(help="Engine, as snn.Simulation takes it.")] = "grid",
     drive: Annotated[str | None, typer.Option(help="Input of pd14: poisson (by default) or dc.")] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="Synapses of sparse: delta (by default), exponential, two, delays or two-delays.")
+    ] = None,
     weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 32 or 16.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -50,6 +53,7 @@ def bench(
             seed=seed,
             engine=engine,
             drive=drive,
+            variant=variant,
             weight_bits=weight_bits,
         )
         if as_json:

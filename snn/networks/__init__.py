@@ -5,8 +5,9 @@ of 0.1 ms. `scale` makes a network smaller or larger; what stays the same then, 
 """
 
 from snn.networks.brunel import brunel
+from snn.networks.fly import fly
 from snn.networks.potjans_diesmann import potjans_diesmann
 from snn.networks.sparse import sparse
 from snn.networks.vogels_abbott import coba, cuba
 
-__all__ = ["brunel", "coba", "cuba", "potjans_diesmann", "sparse"]
+__all__ = ["brunel", "coba", "cuba", "fly", "potjans_diesmann", "sparse"]

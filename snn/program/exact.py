@@ -2,7 +2,7 @@
 
 A *source* is whatever emits events: the neurons first, group by group, then trains. Every element of a stimulus is a
 train; so is every target of Poisson input of its own, every unit that updates itself at random times, and every change
-of a current, which is an event that happens once. Trains that only serve this are *hidden*: nothing is recorded of them.
+of a current, which is an event that happens once. Of the latter nothing is recorded.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class ExactProgram:
     fan_out : dict of str to ndarray
         Synapses of each source.
     streams : dict of str to int
+    probes : tuple of (str, str, int, int, float)
+        What to record: population, variable, first neuron, one past the last, and every how many ms.
     """
 
     window: float
@@ -105,6 +107,11 @@ class ExactProgram:
     shares: np.ndarray
     fan_out: dict[str, np.ndarray]
     streams: dict[str, int]
+    probes: tuple[tuple[str, str, int, int, float], ...]
+
+    def variables(self, name: str) -> tuple[str, ...]:
+        """Return the names of a population's state variables."""
+        return ("v", *self.groups[self.group[name]].state._fields[1:])
 
     @property
     def neurons(self) -> int:
@@ -295,12 +302,26 @@ class _Lowering:
         given = [np.asarray(times, np.float64) for times in columns[5]]
         windows, offsets = at_times("SpikeTrains", "trains", np.concatenate([np.zeros(0), *given]), window)
         return Trains(
-            *(np.array(column, np.int64) for column in columns[:3]),
-            *(np.array(column, np.float64) for column in columns[3:5]),
-            np.cumsum([0, *map(len, given)]).astype(np.int64),
-            windows,
-            offsets,
+            kind=np.array(columns[0], np.int64),
+            stream=np.array(columns[1], np.int64),
+            index=np.array(columns[2], np.int64),
+            scale=np.array(columns[3], np.float64),
+            order=np.array(columns[4], np.float64),
+            first_given=np.cumsum([0, *map(len, given)]).astype(np.int64),
+            given_windows=windows,
+            given_offsets=offsets,
         )
+
+    def probes(self) -> tuple[tuple[str, str, int, int, float], ...]:
+        """Return what is to be recorded, or refuse it."""
+        found = []
+        for probe in self.network.probes:
+            name = probe.view.population.name
+            names = ("v", *self.groups[self.group[name]].state._fields[1:])
+            if probe.variable not in names:
+                raise ValidationError(f"record {name!r}", "variable", probe.variable, f"one of {', '.join(names)}")
+            found.append((name, probe.variable, probe.view.start, probe.view.stop, probe.every))
+        return tuple(found)
 
     def window(self) -> float:
         """Return the smallest delay between neurons."""
@@ -352,7 +373,7 @@ def lower_exact(network: Network, threads: int = 1) -> ExactProgram:
         window=window,
         seed=network.seed,
         names=tuple(item.name for item in order),
-        sizes=tuple([*sizes, *(source.size for source in work.stimuli)]),
+        sizes=(*sizes, *(source.size for source in work.stimuli)),
         first=work.first,
         group=work.group,
         offset=work.offset,
@@ -363,4 +384,5 @@ def lower_exact(network: Network, threads: int = 1) -> ExactProgram:
         shares=len(trains.kind) * np.arange(threads + 1) // threads,
         fan_out={item.name: work.fan_out.get(item.name, np.zeros(item.size, np.int64)) for item in order},
         streams=work.streams,
+        probes=work.probes(),
     )

@@ -49,7 +49,7 @@ def to_neo(recording: Recording) -> Block:
                         units="ms",
                         t_start=record.start,
                         t_stop=record.stop,
-                        sampling_rate=1.0 / record.dt / quantities.ms,
+                        sampling_rate=1.0 / record.dt / quantities.ms if record.offsets is None else None,
                         name=f"{name}[{neuron}]",
                         population=name,
                         neuron=neuron,

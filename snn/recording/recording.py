@@ -35,7 +35,7 @@ class Recording:
     fan_out : dict of str to ndarray
         Number of synapses of every neuron.
     dt, start, stop : float
-        Step, begin and end in ms.
+        Step (of the exact engine, the length of its windows), begin and end in ms.
     batch : int
         Samples simulated.
     """
@@ -194,14 +194,12 @@ def join(parts: Iterable[Recording]) -> Recording:
     first, last = parts[0], parts[-1]
     spikes = {}
     for name, record in first.spikes.items():
-        samples, steps, neurons = (
-            np.concatenate([getattr(part.spikes[name], column) for part in parts])
-            for column in ("samples", "steps", "neurons")
-        )
+        names = ["samples", "steps", "neurons", *([] if record.offsets is None else ["offsets"])]
+        columns = {n: np.concatenate([getattr(part.spikes[name], n) for part in parts]) for n in names}
         if first.batch > 1 and len(parts) > 1:
-            order = np.argsort(samples, kind="stable")
-            samples, steps, neurons = samples[order], steps[order], neurons[order]
-        spikes[name] = replace(record, samples=samples, steps=steps, neurons=neurons, stop=last.stop)
+            order = np.argsort(columns["samples"], kind="stable")
+            columns = {n: column[order] for n, column in columns.items()}
+        spikes[name] = replace(record, **columns, stop=last.stop)
     traces = tuple(
         replace(
             same[0],

@@ -75,6 +75,9 @@ def _write_rest(group: h5py.Group, recording: Recording) -> None:
         population.attrs.update(name=name, shape=record.shape)
         _put(population, "recorded", record.recorded)
         _put(population, "fan_out", recording.fan_out[name])
+        if record.offsets is not None:
+            _put(population, "windows", record.steps)
+            _put(population, "offsets", record.offsets).attrs["units"] = "ms"
     for i, trace in enumerate(recording.traces):
         traced = group.create_group(f"traces/{i}")
         traced.attrs.update(
@@ -96,15 +99,18 @@ def _read(file: h5py.File) -> dict[str, Any]:
     for population in _in_order(rest, "populations"):
         name = str(population.attrs["name"])
         found: list[Any] = [file[_place(name, sample, batch)] for sample in range(batch)]
-        times = [group["timestamps"][:] for group in found]
+        times, exact = [group["timestamps"][:] for group in found], "offsets" in population
         spikes[name] = SpikeRecord(
             samples=np.repeat(np.arange(batch, dtype=np.int32), [len(train) for train in times]),
-            steps=np.rint(np.concatenate(times) / scalars["dt"]).astype(np.int64),
+            steps=population["windows"][:]
+            if exact
+            else np.rint(np.concatenate(times) / scalars["dt"]).astype(np.int64),
             neurons=np.concatenate([group["node_ids"][:] for group in found]).astype(np.int32),
             shape=tuple(int(size) for size in population.attrs["shape"]),
             batch=batch,
             **scalars,
             recorded=population["recorded"][:],
+            offsets=population["offsets"][:] if exact else None,
         )
         fan_out[name] = population["fan_out"][:]
     traces = tuple(

@@ -130,7 +130,7 @@ def test_samples_parts_restore_and_reset():
             ups = rises(n[name])
             np.testing.assert_array_equal(np.stack([record.steps[mine], record.neurons[mine]], axis=1), ups)
     simulation._engine.restore(kept)
-    simulation._gathered = simulation._engine.step
+    simulation._gathered = simulation._engine.time
     again = simulation.run(STEPS * DT - 17.4)
     np.testing.assert_array_equal(last.spikes["a"].steps, again.spikes["a"].steps)
     simulation.reset()

@@ -194,7 +194,7 @@ def test_state_and_restore_go_on_as_if_nothing_had_been():
     kept = simulation._engine.state()
     first = simulation.run(2.0)
     simulation._engine.restore(kept)
-    simulation._gathered = simulation._engine.step
+    simulation._gathered = simulation._engine.time
     again = simulation.run(2.0)
     for name, record in first.spikes.items():
         np.testing.assert_array_equal(record.steps, again.spikes[name].steps)

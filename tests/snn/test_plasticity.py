@@ -99,7 +99,7 @@ def test_reset_and_restore_go_back_to_what_sources_had():
     kept = simulation._engine.state()
     second = simulation.run(4.0)
     simulation._engine.restore(kept)
-    simulation._gathered = simulation._engine.step
+    simulation._gathered = simulation._engine.time
     assert_equal(second, simulation.run(4.0))
     simulation.reset()
     assert_equal(first, simulation.run(4.0))

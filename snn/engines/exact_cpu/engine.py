@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from snn.engines.contract import Spikes
 from snn.engines.exact_cpu import kernel
 from snn.engines.exact_cpu.memory import (
     AT,
     CODE,
-    EVENTS,
     FINE,
     GROW,
     RECORDED,
     RUNAWAY,
+    STATE,
     WHO,
     Tables,
     make_memory,
@@ -31,13 +33,19 @@ MOST = 10.0  # events a ms that a neuron may have, on average over a thread's ne
 _STRETCH = 4096  # windows that are computed at a time
 
 
-class Events(NamedTuple):
-    """Events of one population or stimulus, sorted by sample, time and neuron."""
+@dataclass
+class _Probe:
+    """A variable that is recorded at given times."""
 
-    samples: np.ndarray  # int32
-    windows: np.ndarray  # int64
-    offsets: np.ndarray  # float64: ms
-    neurons: np.ndarray  # int32
+    population: str
+    variable: str
+    start: int
+    stop: int
+    every: float  # ms
+    due: tuple[int, float]  # window and offset of the next time
+    number: int = 0  # times that have been
+    times: list[float] = field(default_factory=list)
+    values: list[np.ndarray] = field(default_factory=list)
 
 
 class ExactCpu:
@@ -77,6 +85,9 @@ class ExactCpu:
     def reset(self, first_sample: int) -> None:
         """Go back to time 0 and the initial state; parameters stay as they are set."""
         self.window_number, self.offset, self.failure = 0, 0.0, ""
+        self.probes = [
+            _Probe(*probe, due=_later((0, 0.0), probe[-1], self.program.window)) for probe in self.program.probes
+        ]
         self.groups, self.memories, self.kept = [], [], []
         for sample in range(self.batch):
             neurons = make_neurons(self.program)
@@ -87,21 +98,24 @@ class ExactCpu:
             self.memories.append(memory)
             self.kept.append((np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64)))
 
-    def later(self, duration: float) -> tuple[int, float]:
+    def goal(self, duration: float) -> tuple[int, float]:
         """Return the window and the offset of the time `duration` ms from now."""
-        rest = math.fmod(duration, self.program.window)
-        window, offset = self.window_number + round((duration - rest) / self.program.window), self.offset + rest
-        return (window + 1, offset - self.program.window) if offset >= self.program.window else (window, offset)
+        return _later((self.window_number, self.offset), duration, self.program.window)
 
-    def advance(self, goal: tuple[int, float]) -> tuple[int, float]:
-        """Run towards a time given as window and offset, not beyond; returns the time reached."""
+    def advance(self, goal: tuple[int, float]) -> bool:
+        """Run a stretch towards a time given as window and offset; returns whether it is reached."""
         if self.failure:
             raise NumericalError(self.failure)
-        until, stop = goal if goal[0] - self.window_number <= _STRETCH else (self.window_number + _STRETCH, 0.0)
+        until, stop = min(goal, (self.window_number + _STRETCH, 0.0), *(probe.due for probe in self.probes))
         for sample in range(self.batch):
             self._run(sample, until, stop)
         self.window_number, self.offset = until, stop
-        return until, stop
+        sampled = [probe for probe in self.probes if probe.due == (until, stop)]
+        for probe in sampled:
+            self._sample(probe)
+        if (until, stop) == goal or not sampled:
+            self._check_finite()
+        return (until, stop) == goal
 
     def _run(self, sample: int, until: int, stop: float) -> None:
         while True:
@@ -137,6 +151,7 @@ class ExactCpu:
             f"than {MOST * 1000:g} times a second by t = {int(counts[block, AT]) * self.program.window:g} ms; weaken "
             "what drives them, or give them a longer t_ref"
         )
+        self.window_number, self.offset = int(counts[block, AT]), 0.0
         raise NumericalError(self.failure)
 
     # ---- what came of it
@@ -151,8 +166,8 @@ class ExactCpu:
         memory.counts[:, RECORDED] = 0
         self.kept[sample] = tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))  # pyright: ignore
 
-    def take_events(self) -> tuple[dict[str, Events], np.ndarray]:
-        """Return all events up to now that have not been taken, and how many synapses were reached, by sample."""
+    def take_spikes(self) -> dict[str, Spikes]:
+        """Return all events up to now that have not been taken; of binary units, that they became active."""
         taken: list[Any] = []
         for sample, (windows, offsets, sources) in enumerate(self.kept):
             due = (windows < self.window_number) | ((windows == self.window_number) & (offsets <= self.offset))
@@ -165,17 +180,38 @@ class ExactCpu:
         for name, size in zip(self.program.names, self.program.sizes, strict=True):
             number = (sources >> 1) - self.program.first[name]
             mine = (number >= 0) & (number < size) & (sources & 1 == 0)
-            found[name] = Events(samples[mine], windows[mine], offsets[mine], number[mine].astype(np.int32))
-        reached = np.array([memory.counts[:, EVENTS].sum() for memory in self.memories], np.int64)
-        for memory in self.memories:
-            memory.counts[:, EVENTS] = 0
-        return found, reached
+            found[name] = Spikes(samples[mine], windows[mine], number[mine].astype(np.int32), offsets[mine])
+        return found
+
+    def _sample(self, probe: _Probe) -> None:
+        values = self.variable(probe.population, probe.variable)[:, probe.start : probe.stop]
+        probe.times.append(self.time)
+        probe.values.append(values)
+        probe.number += 1
+        probe.due = _later((0, 0.0), (probe.number + 1) * probe.every, self.program.window)
+
+    def take_traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return for each probe the times in ms since last asked, and the values, (samples, times, neurons)."""
+        found = []
+        for probe in self.probes:
+            values = np.zeros((self.batch, 0, probe.stop - probe.start))
+            found.append((np.array(probe.times), np.stack(probe.values, axis=1) if probe.values else values))
+            probe.times, probe.values = [], []
+        return found
+
+    def group_of(self, name: str) -> int:
+        """Return the group that a population belongs to."""
+        return self.program.group[name]
+
+    def variables(self, name: str) -> tuple[str, ...]:
+        """Return the names of a population's state variables."""
+        return self.program.variables(name)
 
     def variable(self, name: str, variable: str) -> np.ndarray:
         """Return a state variable of a population now, (samples, neurons)."""
         size = self.program.sizes[self.program.names.index(name)]
         first, g = self.program.first[name], self.program.group[name]
-        fields = ("v", *self.program.groups[g].state._fields[1:])
+        fields = self.program.variables(name)
         found = np.empty((self.batch, size))
         for sample, groups in enumerate(self.groups):
             out = np.empty((size, max(len(group.state) for group in groups)))
@@ -185,3 +221,34 @@ class ExactCpu:
                 origin = np.asarray(groups[g].parameters.origin)
                 found[sample] += origin[self.program.offset[name] :][:size] if origin.ndim else origin
         return found
+
+    def _check_finite(self) -> None:
+        for name in self.program.first:
+            if name not in self.program.group:
+                continue
+            v = self.variable(name, "v")
+            if not np.isfinite(v).all():
+                sample, neuron = (int(i) for i in np.argwhere(~np.isfinite(v))[0])
+                raise NumericalError(
+                    f"population {name!r}: v of neuron {neuron} (sample {sample}) is {v[sample, neuron]} by t = "
+                    f"{self.time:g} ms; its input or parameters are too large"
+                )
+
+    def set_parameters(self, group: int, parameters: Any) -> None:
+        """Give a group other parameters from now on; v stays as it is."""
+        for sample, (groups, memory) in enumerate(zip(self.groups, self.memories, strict=True)):
+            kernel.bring(self.tables, groups, memory, self.window_number, self.offset)
+            fields = (field[sample] if np.ndim(field) == 2 else field for field in parameters)
+            mine = type(parameters)(*fields)
+            groups[group].rows[:, STATE] += np.asarray(groups[group].parameters.origin) - mine.origin
+            self.parameters[sample][group] = mine
+            changed = (*groups[:group], groups[group]._replace(parameters=mine), *groups[group + 1 :])
+            self.groups[sample] = changed
+            kernel.look_again(self.tables, changed, memory, self.window_number)
+
+
+def _later(time: tuple[int, float], duration: float, length: float) -> tuple[int, float]:
+    """Return a time `duration` ms after another, both as window and offset."""
+    rest = math.fmod(duration, length)
+    window, offset = time[0] + round((duration - rest) / length), time[1] + rest
+    return (window + 1, offset - length) if offset >= length else (window, offset)

@@ -6,6 +6,8 @@ thread takes its block of neurons through it, and all meet at its end.
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba.extending import overload
 
 from snn.arithmetic import fma
@@ -15,7 +17,6 @@ from snn.engines.exact_cpu.memory import (
     CODE,
     DRAIN,
     DUE,
-    EVENTS,
     FILE,
     FINE,
     FREE,
@@ -45,13 +46,15 @@ from snn.jit import internal, uncounted
 from snn.neurons.flow import advance, hold
 from snn.structs import by_reference, fetch, head, load, read_row, tail, write_row
 
+_UNCOUNTED: Any = {"_nrt": False, "error_model": "numpy"}
+
 
 def with_group(groups, g, function, *arguments):
     """Call ``function(groups[g], ...)``; groups are of different types, so compiled code takes them one by one."""
     return function(groups[g], *arguments)
 
 
-@overload(with_group, jit_options={"_nrt": False})
+@overload(with_group, jit_options=_UNCOUNTED)
 def _with_group_compiled(groups, g, function, *arguments):
     if len(groups) == 1:
         return lambda groups, g, function, *arguments: function(head(groups), *arguments)
@@ -74,7 +77,6 @@ def _deliver(tables, groups, memory, block, now, stop):
         first, end = runs.synapse[run], runs.synapse[run + 1]
         at = offsets[counts[NEXT]]
         with_group(groups, runs.group[run], arrive, tables, memory, block, now, at, first, end, sign)
-        counts[EVENTS] += end - first
         counts[NEXT] += 1
 
 

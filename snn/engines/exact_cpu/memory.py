@@ -25,7 +25,7 @@ RING = 256  # windows that neurons and trains can be filed under; those farther 
 _LINE = 8  # numbers in a cache line, so that no two threads write to the same one
 
 # Words of a row of `Memory.counts`, one a block:
-SPIKES, TOLD, HIDDEN, EVENTS, RECORDED, PHASE, AT, DUE, NEXT, SLIP, USED, UNUSED, NEEDED, CODE, WHO = range(15)
+SPIKES, TOLD, HIDDEN, RECORDED, PHASE, AT, DUE, NEXT, SLIP, USED, UNUSED, NEEDED, CODE, WHO = range(14)
 # Phases of a window, and codes by which a thread says why it stops:
 BEGIN, WITHIN, FILE = range(3)
 FINE, GROW, DRAIN, RUNAWAY = range(4)

@@ -31,8 +31,11 @@ def take_out(memory, block, n):
 
 @internal
 def put_in(memory, block, n, window, now):
-    """File neuron `n` under a window, or under the last that can be filed under in window `now`."""
-    window = min(window, now + RING - 1)
+    """File neuron `n` under a window, or under the last that can be filed under in window `now`.
+
+    Not even that one shares its list with window `now - 1`, which may be being closed.
+    """
+    window = min(window, now + RING - 2)
     if memory.filed[n] >= 0:
         if memory.filed[n] <= window:
             return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from snn import checks
+from snn.engines.contract import Spikes
 from snn.engines.grid_cpu import kernel, plastic
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
@@ -20,14 +22,6 @@ _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages n
 _AMPLITUDE_BITS = 30
 _CACHE_LINE = 64  # bytes
 _SUM_BITS = 62
-
-
-class Spikes(NamedTuple):
-    """Spikes of one node, sorted by sample, step and neuron."""
-
-    samples: np.ndarray  # int32
-    steps: np.ndarray  # int64, counted from the simulation's start
-    neurons: np.ndarray  # int32
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
@@ -221,9 +215,18 @@ class GridCpu:
             for column, initial in zip(state, group.state, strict=True):
                 column[:] = initial
 
-    def advance(self, steps: int) -> int:
-        """Run at most `steps` steps; returns how many."""
-        steps = min(steps, self.longest)
+    @property
+    def time(self) -> float:
+        """Time simulated in ms."""
+        return self.step * self.program.dt
+
+    def goal(self, duration: float) -> int:
+        """Return the step that is `duration` ms later, a multiple of dt."""
+        return self.step + int(checks.steps("run", "duration", duration, self.program.dt))
+
+    def advance(self, goal: int) -> bool:
+        """Run a span towards step `goal`; returns whether it is reached."""
+        steps = min(goal - self.step, self.longest)
         if self.step:
             memory = self.memory
             kernel.carry(memory.ids, memory.ends, memory.first_place, self.last_steps, self.history)
@@ -242,7 +245,7 @@ class GridCpu:
         self.last_steps = steps
         self.step += steps
         self._check_finite()
-        return steps
+        return self.step == goal
 
     def _give_trains(self, span: Span) -> None:
         """List given spikes as if their neurons had fired."""
@@ -275,12 +278,24 @@ class GridCpu:
         """Return v of a population now, (samples, neurons)."""
         return self.variable(name, "v")
 
+    def group_of(self, name: str) -> int:
+        """Return the group that a population belongs to."""
+        return int(self.program.nodes.group[self.program.names.index(name)])
+
+    def variables(self, name: str) -> tuple[str, ...]:
+        """Return the names of a population's state variables."""
+        return self.states[self.group_of(name)]._fields
+
     def variable(self, name: str, variable: str) -> np.ndarray:
         """Return a state variable of a population now, (samples, neurons)."""
         nodes = self.program.nodes
         node = self.program.names.index(name)
         first = nodes.offset[node]
         return getattr(self.states[nodes.group[node]], variable)[:, first : first + nodes.size[node]]
+
+    def take_spikes(self) -> dict[str, Spikes]:
+        """Return the spikes of all nodes in the last span."""
+        return {name: self.spikes(name) for name in self.program.names}
 
     def spikes(self, name: str) -> Spikes:
         """Return the spikes of a node in the last span."""
@@ -293,15 +308,15 @@ class GridCpu:
         found.steps[:] += self.step - self.last_steps + 1
         return found
 
-    def traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each probe the steps recorded in the last span and the values, (samples, steps, neurons)."""
+    def take_traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return for each probe the times in ms recorded in the last span and the values, (samples, times, neurons)."""
         probes, first, found = self.program.probes, self.step - self.last_steps, []
         for p in range(len(probes.node)):
             every = int(probes.every[p])
             begin, end = first // every, self.step // every
             columns = slice(int(probes.first[p]), int(probes.first[p] + probes.stop[p] - probes.start[p]))
             values = self.memory.traces[:, : end - begin, columns].copy()
-            found.append((np.arange(begin + 1, end + 1) * every, values))
+            found.append((np.arange(begin + 1, end + 1) * every * self.program.dt, values))
         return found
 
     def state(self) -> dict[str, Any]:
