@@ -28,11 +28,11 @@ def _ends(count: int, size: int, seed: int, stream: int) -> np.ndarray:
 def fly(scale: float = 1.0, *, seed: int = 0) -> Network:
     """Return 138,639 leaky neurons with 15.1 million connections, of which some 400 are driven.
 
-    The neurons are those of Shiu et al.: v_rest = v_reset = -52 mV, v_threshold = -45 mV, tau_m = 20 ms, tau_syn =
-    5 ms, t_ref = 2.2 ms, and a connection of n synapses adds 0.275 n mV to the synaptic drive, after 1.8 ms. The connectome
-    itself is not here: in-degrees, out-degrees and numbers of synapses are drawn from log-normal distributions, and
-    30 % of the neurons inhibit. Poisson input of 150 Hz to 400 neurons makes the network fire some 17,000 times a
-    second. With c_m = 20 pF the drive in mV is the synaptic current in pA.
+    The neurons are those of Shiu et al.: v_rest = v_reset = -52 mV, v_threshold = -45 mV, tau_m = 20 ms, tau_syn = 5
+    ms, t_ref = 2.2 ms, and a connection of n synapses adds 0.275 n mV to the synaptic drive, after 1.8 ms. The
+    connectome itself is not here: in-degrees, out-degrees and numbers of synapses are drawn from log-normal
+    distributions, and 30 % of the neurons inhibit. Poisson input of 150 Hz to 400 neurons makes the network fire some
+    17,000 times a second. With c_m = 20 pF the drive in mV is the synaptic current in pA.
 
     Parameters
     ----------
