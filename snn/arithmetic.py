@@ -107,19 +107,16 @@ def _reduce(x):
 
 @inlined
 def _series(r):
-    """Return (exp(r) - 1) / r for |r| <= ln2 / 2: the sum of r^k / (k + 1)!, to less than 2^-57."""
-    p = fma(r, 1 / 6227020800, 1 / 479001600)
-    p = fma(r, p, 1 / 39916800)
-    p = fma(r, p, 1 / 3628800)
-    p = fma(r, p, 1 / 362880)
-    p = fma(r, p, 1 / 40320)
-    p = fma(r, p, 1 / 5040)
-    p = fma(r, p, 1 / 720)
-    p = fma(r, p, 1 / 120)
-    p = fma(r, p, 1 / 24)
-    p = fma(r, p, 1 / 6)
-    p = fma(r, p, 0.5)
-    return fma(r, p, 1.0)
+    """Return (exp(r) - 1) / r for |r| <= ln2 / 2: the sum of r^k / (k + 1)!, to less than 2^-57.
+
+    Summed in pairs, then pairs of these (Estrin's scheme): what waits for what is half as long as in Horner's.
+    """
+    z = r * r
+    a = fma(z, fma(r, 1 / 24, 1 / 6), fma(r, 0.5, 1.0))
+    b = fma(z, fma(r, 1 / 40320, 1 / 5040), fma(r, 1 / 720, 1 / 120))
+    c = fma(z, fma(r, 1 / 479001600, 1 / 39916800), fma(r, 1 / 3628800, 1 / 362880))
+    w = z * z
+    return fma(w, fma(w, fma(w, 1 / 6227020800, c), b), a)
 
 
 @inlined
@@ -143,6 +140,15 @@ def expm1(x: float) -> float:
     half = from_bits(_ONE_BITS + ((k - 1) << 52))  # 2^k / 2
     y = 2.0 * fma(half, r * _series(r), half - 0.5)
     return y if abs(x) >= 2.0**-54 else x  # which is where nan goes, too
+
+
+@inlined
+def falling(x: float) -> float:
+    """Return e^-x - 1 for x >= 0 as `expm1` does, in fewer operations."""
+    k, r = _reduce(-min(x, 40.0))  # where e^-x - 1 is -1
+    half = from_bits(_ONE_BITS + ((k - 1) << 52))  # 2^k / 2
+    y = 2.0 * fma(half, r * _series(r), half - 0.5)
+    return y if x >= 2.0**-54 else -x  # which is where nan goes, too
 
 
 @inlined

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from snn.arithmetic import exp, expm1, fma
+from snn.arithmetic import exp, falling, fma
 from snn.jit import inlined, shared
 from snn.neurons.crossings import course, crossing_of_pieces
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
@@ -110,7 +110,7 @@ def _decayed(rise, gone, i, i_rise, t):
 
 @advance.of(AlphaFlow)
 def _advance(p, s, t):
-    fallen, gone = expm1(-p.rate * t), expm1(-p.rate_syn * t)
+    fallen, gone = falling(p.rate * t), falling(p.rate_syn * t)
     change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
     effect = response(p.gain_syn, p.gap_syn, p.near_syn, fallen, gone, t, p.gain)
     rising = rising_response(p.rise_syn, p.gain_rise_syn, p.gap_syn, p.near_syn, fallen, 1.0 + gone, effect, t, p.gain)
@@ -121,7 +121,7 @@ def _advance(p, s, t):
 
 @hold.of(AlphaFlow)
 def _hold(p, s, t):
-    i_syn, i_rise = _decayed(p.rise_syn, expm1(-p.rate_syn * t), s.i_syn, s.i_rise, t)
+    i_syn, i_rise = _decayed(p.rise_syn, falling(p.rate_syn * t), s.i_syn, s.i_rise, t)
     return AlphaFlowState(s.u, s.current, i_syn, i_rise)
 
 
@@ -164,7 +164,7 @@ def _change(rate, rise, i, i_rise):
 
 @advance.of(TwoAlphasFlow)
 def _advance_two(p, s, t):
-    fallen, gone_ex, gone_in = expm1(-p.rate * t), expm1(-p.rate_ex * t), expm1(-p.rate_in * t)
+    fallen, gone_ex, gone_in = falling(p.rate * t), falling(p.rate_ex * t), falling(p.rate_in * t)
     change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
     effect = response(p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t, p.gain)
     rising = rising_response(p.rise_ex, p.gain_rise_ex, p.gap_ex, p.near_ex, fallen, 1.0 + gone_ex, effect, t, p.gain)
@@ -179,8 +179,8 @@ def _advance_two(p, s, t):
 
 @hold.of(TwoAlphasFlow)
 def _hold_two(p, s, t):
-    i_ex, i_rise_ex = _decayed(p.rise_ex, expm1(-p.rate_ex * t), s.i_ex, s.i_rise_ex, t)
-    i_in, i_rise_in = _decayed(p.rise_in, expm1(-p.rate_in * t), s.i_in, s.i_rise_in, t)
+    i_ex, i_rise_ex = _decayed(p.rise_ex, falling(p.rate_ex * t), s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, falling(p.rate_in * t), s.i_in, s.i_rise_in, t)
     return TwoAlphasFlowState(s.u, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
 
 

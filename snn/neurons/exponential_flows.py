@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from snn.arithmetic import expm1, fma, log
+from snn.arithmetic import falling, fma, log
 from snn.neurons.crossings import course, crossing_of_piece, crossing_of_pieces
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached, response
@@ -80,7 +80,7 @@ class TwoExponentialsFlowState(NamedTuple):
 
 @advance.of(ExponentialFlow)
 def _advance(p, s, t):
-    fallen, decayed = expm1(-p.rate * t), expm1(-p.rate_syn * t)
+    fallen, decayed = falling(p.rate * t), falling(p.rate_syn * t)
     change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
     change = fma(response(p.gain_syn, p.gap_syn, p.near_syn, fallen, decayed, t, p.gain), s.i_syn, change)
     return ExponentialFlowState(s.u + change, s.current, fma(decayed, s.i_syn, s.i_syn))
@@ -88,7 +88,7 @@ def _advance(p, s, t):
 
 @hold.of(ExponentialFlow)
 def _hold(p, s, t):
-    return ExponentialFlowState(s.u, s.current, fma(expm1(-p.rate_syn * t), s.i_syn, s.i_syn))
+    return ExponentialFlowState(s.u, s.current, fma(falling(p.rate_syn * t), s.i_syn, s.i_syn))
 
 
 @receive.of(ExponentialFlow)
@@ -121,7 +121,7 @@ def _crossing(p, s, t):
 
 @advance.of(TwoExponentialsFlow)
 def _advance_two(p, s, t):
-    fallen, gone_ex, gone_in = expm1(-p.rate * t), expm1(-p.rate_ex * t), expm1(-p.rate_in * t)
+    fallen, gone_ex, gone_in = falling(p.rate * t), falling(p.rate_ex * t), falling(p.rate_in * t)
     change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
     change = fma(response(p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t, p.gain), s.i_ex, change)
     change = fma(response(p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t, p.gain), s.i_in, change)
@@ -131,7 +131,7 @@ def _advance_two(p, s, t):
 
 @hold.of(TwoExponentialsFlow)
 def _hold_two(p, s, t):
-    i_ex, i_in = fma(expm1(-p.rate_ex * t), s.i_ex, s.i_ex), fma(expm1(-p.rate_in * t), s.i_in, s.i_in)
+    i_ex, i_in = fma(falling(p.rate_ex * t), s.i_ex, s.i_ex), fma(falling(p.rate_in * t), s.i_in, s.i_in)
     return TwoExponentialsFlowState(s.u, s.current, i_ex, i_in)
 
 

@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from snn.arithmetic import expm1, fma
+from snn.arithmetic import falling, fma
 from snn.jit import inlined
 
 _CLOSE = 2.0**-20  # of the shortest time constant; see `snn.neurons.crossings`
@@ -58,7 +58,7 @@ def response(gain, gap, near, fallen, fallen_syn, t, gain_m):
     """
     if near:
         slower = 1.0 + max(fallen, fallen_syn)
-        return slower * (gain_m * t if gap == 0.0 else -abs(gain) * expm1(-abs(gap) * t))
+        return slower * (gain_m * t if gap == 0.0 else -abs(gain) * falling(abs(gap) * t))
     return gain * (fallen - fallen_syn)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 from numba.extending import overload
 
 from snn.arithmetic import fma
@@ -16,6 +18,18 @@ from snn.program.runs import PORT_BITS
 from snn.structs import fetch, load, only, read_row, write_row
 
 _AHEAD = 12  # synapses between asking for a neuron's row and using it
+
+
+class Clock(NamedTuple):
+    """What the engine knows of a neuron; see `snn.engines.exact_cpu.memory`."""
+
+    window: float
+    offset: float
+    wake: float
+    release: float
+
+
+_CLOCK = Clock(0.0, 0.0, 0.0, 0.0)
 
 
 def turn(p, state):
@@ -100,27 +114,31 @@ def arrive(group, tables, memory, block, now, s, first, end, sign):
     zero, nothing = fetch(group.state), fetch(group.arrivals)
     addresses, weights, length = tables.runs.addresses, tables.runs.weights, tables.window
     width = rows.shape[1]
-    for j in range(first, end):
-        prefetch(rows, width * (addresses[min(j + _AHEAD, end - 1)] >> PORT_BITS))
-        i, port = addresses[j] >> PORT_BITS, addresses[j] & (2**PORT_BITS - 1)
-        if rows[i, WAKE] <= here:
+    for j in range(np.uint64(first), np.uint64(end)):  # unsigned, so that no index is tested for being negative
+        prefetch(rows, width * (addresses[min(j + np.uint64(_AHEAD), np.uint64(end - 1))] >> PORT_BITS))
+        i, port = np.int64(addresses[j] >> PORT_BITS), addresses[j] & (2**PORT_BITS - 1)
+        clock = read_row(_CLOCK, rows, i, 0)
+        if clock.wake <= here:
             settle(group, tables, memory, block, group.first + i, now, s)
+            clock = read_row(_CLOCK, rows, i, 0)
         p = load(parameters, 0, i)
         state = read_row(zero, rows, i, STATE)
-        t = max(fma(here - rows[i, WINDOW], length, s - rows[i, OFFSET]), 0.0)
-        rows[i, WINDOW], rows[i, OFFSET] = here, s
+        t = max(fma(here - clock.window, length, s - clock.offset), 0.0)
         if port == UPDATE:
             state, changed = turn(p, advance(p, state, t))
             write_row(rows, i, STATE, state)
+            write_row(rows, i, 0, Clock(here, s, clock.wake, clock.release))
             if changed:
                 emit(memory, block, now, group.first + i, int(not active(p, state)), s)
             continue
         x = only(nothing, port, sign * weights[j])
-        if rows[i, RELEASE] != FREE:
+        if clock.release != FREE:
             write_row(rows, i, STATE, receive_held(p, hold(p, state, t), x))
+            write_row(rows, i, 0, Clock(here, s, clock.wake, clock.release))
             continue
         state = receive(p, advance(p, state, t), x)
+        wake = wake_window(tables, p, state, here, s, here)
         write_row(rows, i, STATE, state)
-        rows[i, WAKE] = wake_window(tables, p, state, here, s, here)
-        if rows[i, WAKE] < math.inf:
-            put_in(memory, block, group.first + i, int(min(rows[i, WAKE], 2.0**53)), now)
+        write_row(rows, i, 0, Clock(here, s, wake, FREE))
+        if wake < math.inf:
+            put_in(memory, block, group.first + i, int(min(wake, 2.0**53)), now)
