@@ -10,8 +10,10 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
-from snn.neurons.flow import advance, crossing, earliest, hold, receive, receive_held, update
+from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held, update
 from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values, step_of
+
+_BEYOND = 1e300
 
 
 class Binary(NamedTuple):
@@ -22,12 +24,13 @@ class Binary(NamedTuple):
 
 
 class BinaryFlow(NamedTuple):
-    """What a unit needs on the exact engine; v is u, and no threshold makes it fire but at an update."""
+    """What a unit needs on the exact engine, where v is u; it does not fire but change, at its updates."""
 
     origin: float
-    threshold: float
+    threshold: float  # beyond all u
     t_ref: float
     tau: float  # ms between updates, on average
+    level: float  # which u must reach for the unit to be active
 
 
 class BinaryFlowState(NamedTuple):
@@ -85,6 +88,11 @@ def _earliest(p, s):
     return math.inf
 
 
+@fire.of(BinaryFlow)
+def _fire(p, s):
+    return s
+
+
 @receive.of(BinaryFlow)
 @receive_held.of(BinaryFlow)
 def _receive(p, s, x):
@@ -93,7 +101,7 @@ def _receive(p, s, x):
 
 @update.of(BinaryFlow)
 def _update(p, s):
-    n = 1.0 if s.u + s.current >= p.threshold else 0.0
+    n = 1.0 if s.u + s.current >= p.level else 0.0
     return BinaryFlowState(s.u, s.current, n), n != s.n
 
 
@@ -167,5 +175,5 @@ class McCullochPitts(Model):
         if self.update == "synchronous":
             expected = '"random", or engine="grid": without a grid no step is common to all'
             raise ValidationError("McCullochPitts", "update", self.update, expected)
-        parameters = BinaryFlow(0.0, values["threshold"], 0.0, values["tau"])
+        parameters = BinaryFlow(0.0, _BEYOND, 0.0, values["tau"], values["threshold"])
         return Flowed(parameters, BinaryFlowState(0.0), BinaryChanges)

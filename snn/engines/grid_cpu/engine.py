@@ -304,7 +304,7 @@ class GridCpu:
         rows = self.memory.ends[:, slices, self.history], self.memory.ends[:, slices, self.history + self.last_steps]
         count = int((rows[1] - rows[0]).sum())
         found = Spikes(np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.int32))
-        kernel.collect(self.memory.ids, self.memory.ends, slices, self.history, self.last_steps, *found)
+        kernel.collect(self.memory.ids, self.memory.ends, slices, self.history, self.last_steps, *found[:3])
         found.steps[:] += self.step - self.last_steps + 1
         return found
 
