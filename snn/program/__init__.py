@@ -1,7 +1,7 @@
 """A network as plain arrays: the only thing that engines see."""
 
-from snn.program.lowering import lower, lower_model
-from snn.program.neurons import Group, draw, pack
+from snn.program.lowering import lower
+from snn.program.neurons import Group, draw, lower_model, pack
 from snn.program.program import Program
 from snn.program.stimuli import stimulus_input
 from snn.program.synapses import quantum_of

@@ -48,6 +48,20 @@ def draw(population: Population, seed: int, first_stream: int) -> Values:
     return values
 
 
+def lower_model(population: Population, values: Values, dt: float) -> Lowered:
+    """Lower a population's model, naming the population where a value is refused."""
+    owner = f"population {population.name!r}"
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            lowered = population.model.lower(values, dt)
+    except ValidationError as error:
+        raise ValidationError(f"{owner}, {error.owner}", error.attribute, error.value, error.expected) from None
+    for name, value in lowered.parameters._asdict().items():
+        if not np.isfinite(value).all():
+            raise ValidationError(owner, f"{name} of the model", value, "parameters that keep it finite")
+    return lowered
+
+
 def initial_state(population: Population, lowered: Lowered, seed: int, first_stream: int) -> Any:
     """Return the state that the population starts from: the model's, where the user has not said otherwise."""
     free = [name for name in lowered.state._fields if name not in population.model.fixed]
