@@ -64,7 +64,12 @@ class Projection:
     @property
     def alternating(self) -> bool:
         """Whether every second event of a source takes away what the one before has brought."""
-        return isinstance(self.target.model, McCullochPitts) and not _flows(self.source)
+        return isinstance(self.target.model, McCullochPitts) and not self.flows
+
+    @property
+    def flows(self) -> bool:
+        """Whether what arrives is a current."""
+        return _flows(self.source)
 
 
 def project(

@@ -9,3 +9,9 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def threads_meet(monkeypatch):
+    """Small networks, too, are cut into blocks, one for each thread, though it is not worth it."""
+    monkeypatch.setattr("snn.program.blocks._WORTH", 0)

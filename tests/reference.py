@@ -184,15 +184,15 @@ def near_pairs(rule, n, m, same, seed, stream):
     def walk(axis, x):
         """Cells along an axis that may be within reach, and how near they come."""
         length, side, k = rule.extent[axis], sides[axis], cells[axis]
-        first, last = (math.floor((x + sign * min(reach, 3 * length)) / side) for sign in (-1, 1))
+        first, last = (math.floor((x + sign * min(reach, 3 * length)) / side + sign * 1e-9) for sign in (-1, 1))
         if not rule.periodic:
             found = range(max(first, 0), min(last, k - 1) + 1)
         else:
             found = range(first, last + 1) if last - first < k else range(k)
         for i in found:
-            low, high = side * (i % k), side * (i % k + 1)
+            low, high = side * (i % k), side * (i % k + 1) if i % k < k - 1 else length
             shifts = (-length, 0, length) if rule.periodic else (0,)
-            yield i % k, min(max(low - x - shift, x + shift - high, 0.0) for shift in shifts)
+            yield i % k, min(max((low - x) - shift, (x - high) + shift, 0.0) for shift in shifts)
 
     found = []
     for t in range(m):
@@ -219,7 +219,7 @@ def near_pairs(rule, n, m, same, seed, stream):
                         sources.append(s)
                     draw += 1
                     left, choice = two(draw)
-                left -= h * len(here)
+                left = fma(-h, len(here), left)
         found += [(s, t) for s in sorted(sources)]
     return found
 

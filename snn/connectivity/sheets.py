@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from snn import checks
-from snn.arithmetic import fma
+from snn.arithmetic import fma, product
 from snn.errors import ValidationError
 from snn.jit import compiled
 from snn.random import uniforms
 
 _STREAM = 1  # what a network draws comes from later streams
 _PER_CELL = 8  # neurons in a cell, at least, where they lie evenly
+_MARGIN = 1e-9  # of a cell's side: rounding never hides a cell that is within reach
 
 
 class Sheet(NamedTuple):
@@ -60,8 +61,9 @@ def make_sheet(positions: np.ndarray, extent: tuple[float, float], periodic: boo
     width, height = extent
     most = math.sqrt(len(positions) / _PER_CELL / (width * height))  # cells a length, in each direction
     columns, rows = (max(1, int(min(side * most, math.ceil(2.0 * side / scale)))) for side in extent)
-    column = np.minimum(np.floor(positions[:, 0] / (width / columns)).astype(np.int64), columns - 1)
-    row = np.minimum(np.floor(positions[:, 1] / (height / rows)).astype(np.int64), rows - 1)
+    # Floor division is exact, so that no neuron lies beyond its cell's edges; a quotient may be rounded up to the next.
+    column = np.minimum(positions[:, 0] // (width / columns), columns - 1).astype(np.int64)
+    row = np.minimum(positions[:, 1] // (height / rows), rows - 1).astype(np.int64)
     cell = row * columns + column
     order = np.argsort(cell, kind="stable")
     begins = np.searchsorted(cell[order], np.arange(columns * rows + 1))
@@ -71,11 +73,11 @@ def make_sheet(positions: np.ndarray, extent: tuple[float, float], periodic: boo
 
 @compiled
 def _span(at, reach, length, cells, periodic):
-    """Return the first and last cell within reach along one side; periodic ones may lie beyond the edges."""
-    side = length / cells
+    """Return the first and last cell that may be in reach along one side; periodic ones may lie beyond the edges."""
     # Not all numbers that a reach may be are integers; beyond three times the length there is nothing new.
-    reach = min(reach, 3.0 * length)
-    first, last = np.int64(np.floor((at - reach) / side)), np.int64(np.floor((at + reach) / side))
+    side, reach = length / cells, min(reach, 3.0 * length)
+    first = np.int64(np.floor((at - reach) / side - _MARGIN))
+    last = np.int64(np.floor((at + reach) / side + _MARGIN))
     if not periodic:
         return max(first, 0), min(last, cells - 1)
     return (first, last) if last - first < cells else (0, cells - 1)
@@ -84,7 +86,8 @@ def _span(at, reach, length, cells, periodic):
 @compiled
 def _gap(at, cell, length, cells, periodic):
     """Return the distance along one side from a place to the nearest one of a cell."""
-    low, high = length / cells * cell, length / cells * (cell + 1)
+    side = length / cells
+    low, high = product(side, cell), length if cell == cells - 1 else product(side, cell + 1)
     if low <= at <= high:
         return 0.0
     below, above = low - at, at - high

@@ -1,8 +1,8 @@
 """A network as plain arrays: the only thing that engines see."""
 
-from snn.program.exact import ExactProgram, flow_model, lower_exact
-from snn.program.lowering import lower, lower_model
-from snn.program.neurons import Group, draw, pack
+from snn.program.exact import ExactProgram, lower_exact
+from snn.program.lowering import lower
+from snn.program.neurons import Group, draw, flow_model, lower_model, pack
 from snn.program.program import Program
 from snn.program.stimuli import stimulus_input
 from snn.program.synapses import quantum_of

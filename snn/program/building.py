@@ -206,7 +206,9 @@ def build_rows(
     begins = np.empty(len(counts), np.int64)
     length = rows.move_together(starts, used, keys.view(np.uint16), begins)
     keys.resize(length // 4 + 1, refcheck=False)  # gives the rest back
+    words = keys.view(np.uint16)[: length + 1]
+    words[length] = 0  # read by what looks one word beyond a row
     bundles, fan_out = work.bundles, {}
     for source, first in zip(bundles.source.tolist(), bundles.first_row.tolist(), strict=True):
         fan_out[source] = fan_out.get(source, 0) + counts[first : first + int(sizes[source])]
-    return Rows(keys.view(np.uint16)[: length + 1], begins, bundles, work.first_bundle, fan_out)
+    return Rows(words, begins, bundles, work.first_bundle, fan_out)

@@ -20,7 +20,7 @@ from snn.neurons import McCullochPitts
 from snn.program import neurons
 from snn.program.lists import Listed
 from snn.program.runs import Runs, Synapses, build_runs, listed_synapses
-from snn.program.streams import projection_streams, streams_of
+from snn.program.streams import INITIAL, UPDATES, projection_streams, streams_of
 from snn.stimuli import Current, GammaTrains, Poisson, SampledCurrent, SpikeTrains
 
 UPDATE = 3  # what an address says instead of a port where an event makes a binary unit update itself
@@ -124,20 +124,6 @@ class ExactProgram:
         return "\n".join(lines)
 
 
-def flow_model(population: Population, values: dict[str, Any]) -> Any:
-    """Make a population's model ready for the exact engine, naming the population where it is refused."""
-    owner = f"population {population.name!r}"
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            flowed = population.model.flow(values)
-    except ValidationError as error:
-        raise ValidationError(f"{owner}, {error.owner}", error.attribute, error.value, error.expected) from None
-    for name, value in flowed.parameters._asdict().items():
-        if not np.isfinite(value).all():
-            raise ValidationError(owner, f"{name} of the model", value, "parameters that keep it finite")
-    return flowed
-
-
 def at_times(owner: str, name: str, times: Any, window: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the windows and the offsets in them of times in ms, to the last digit."""
     times = np.atleast_1d(np.asarray(times, np.float64))
@@ -167,14 +153,14 @@ class _Lowering:
         for p in self.populations:
             if p.active != (0.0, math.inf):
                 raise ValidationError(f"population {p.name!r}", "active", p.active, 'nothing, or engine="grid"')
-            flowed[p.name] = flow_model(p, neurons.draw(p, self.seed, self.streams[p.name]))
+            flowed[p.name] = neurons.flow_model(p, neurons.draw(p, self.seed, self.streams[p.name]))
             members.setdefault(type(flowed[p.name].parameters), []).append(p)
         self.group, self.offset, self.first, self.groups, first = {}, {}, {}, [], 0
         for g, group in enumerate(members.values()):
             ready, states, begun = [flowed[p.name] for p in group], [], first
             for p, one in zip(group, ready, strict=True):
                 self.group[p.name], self.offset[p.name], self.first[p.name] = g, first - begun, first
-                states.append(neurons.initial_flow(p, one, self.seed, self.streams[p.name] + 32))
+                states.append(neurons.initial_flow(p, one, self.seed, self.streams[p.name] + INITIAL))
                 first += p.size
             made = neurons.group(ready, states, [p.size for p in group])
             self.groups.append(ExactGroup(made.parameters, made.state, made.arrivals, begun))
@@ -290,7 +276,7 @@ class _Lowering:
                 parameters = self.groups[self.group[p.name]].parameters
                 tau = np.broadcast_to(parameters.tau, len(self.groups[self.group[p.name]].state[0]))
                 scale = tau[self.offset[p.name] :][: p.size]
-                first = self.add_trains(self.streams[p.name] + 63, POISSON, p.size, scale)
+                first = self.add_trains(self.streams[p.name] + UPDATES, POISSON, p.size, scale)
                 units = np.arange(p.size)
                 one_each = (np.broadcast_to(value, p.size) for value in (UPDATE, 0.0, 0.0))
                 ends = units + first, units + self.offset[p.name]

@@ -90,6 +90,11 @@ class Listed(NamedTuple):
         return float(np.abs(np.rint(given / units) * units / given - 1.0).max(initial=0.0))
 
 
+def first_of_nodes(nodes: list[int], count: int) -> np.ndarray:
+    """Return where the rows of each of `count` nodes begin in a table whose rows are by node, int64 (count + 1,)."""
+    return np.searchsorted(nodes, np.arange(count + 1)).astype(np.int64)
+
+
 def notes_of(lists: list[Listed], dt: float) -> Iterator[str]:
     """Yield what rounding changed."""
     for one in lists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, NamedTuple, get_type_hints
 
@@ -46,6 +47,30 @@ def draw(population: Population, seed: int, first_stream: int) -> Values:
         owner = f"population {population.name!r}, {error.owner}"
         raise ValidationError(owner, error.attribute, error.value, f"{error.expected}, also where drawn") from None
     return values
+
+
+def _ready(population: Population, make: Callable[[], Any]) -> Any:
+    """Return what a model makes of its parameters, naming the population where a value is refused."""
+    owner = f"population {population.name!r}"
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            ready = make()
+    except ValidationError as error:
+        raise ValidationError(f"{owner}, {error.owner}", error.attribute, error.value, error.expected) from None
+    for name, value in ready.parameters._asdict().items():
+        if not np.isfinite(value).all():
+            raise ValidationError(owner, f"{name} of the model", value, "parameters that keep it finite")
+    return ready
+
+
+def lower_model(population: Population, values: Values, dt: float) -> Lowered:
+    """Make a population's model ready for a grid."""
+    return _ready(population, lambda: population.model.lower(values, dt))
+
+
+def flow_model(population: Population, values: Values) -> Flowed:
+    """Make a population's model ready for the exact engine."""
+    return _ready(population, lambda: population.model.flow(values))
 
 
 def initial_state(population: Population, lowered: Lowered, seed: int, first_stream: int) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from snn.connectivity import MaxPool2d
-from snn.network import Projection
+from snn.connectivity import MaxPool2d, OneToOne
 from snn.program import synapses
+from snn.program.lists import Listed, first_of_nodes
 from snn.program.tables import KINDS, Projections
+from snn.random import Distribution
 
 
 class Patterns:
@@ -19,13 +20,32 @@ class Patterns:
         self.weights: list[np.ndarray] = []
         self.weight_count = self.counters = self.bests = 0
 
-    def add(self, projection: Projection, source: int, target: int, port: int, weights: np.ndarray, delay: int) -> int:
-        """Add what goes from a projection to one port, integer weights; returns the number of the row."""
-        rule = projection.rule
+    def lower(self, listed: Listed, seed: int, dt: float) -> int:
+        """Add a projection, a row for every port that weights go to; returns the number of the first."""
+        projection, first = listed.projection, len(self.rows)
+        weights = synapses.given_weights(projection)
+        if isinstance(weights, Distribution):
+            weights = weights.sample(projection.target.size, seed, listed.stream + 1)
+        elif isinstance(projection.rule, OneToOne):
+            weights = np.broadcast_to(weights, projection.target.size)
+        weights = np.asarray(weights, np.float64)
+        positive, negative = listed.ports
+        parts = {positive: weights}
+        if positive != negative:
+            parts = {positive: np.maximum(weights, 0.0), negative: np.minimum(weights, 0.0)}
+        delay = synapses.delay_bounds(projection, dt)[0]
+        for port, part in parts.items():
+            if np.any(part) or len(parts) == 1:
+                self._add(listed, port, synapses.to_integers(part, listed.quanta[port]), delay)
+        return first
+
+    def _add(self, listed: Listed, port: int, weights: np.ndarray, delay: int) -> None:
+        """Add what goes from a projection to one port, integer weights."""
+        projection, rule = listed.projection, listed.projection.rule
         mine = synapses.pattern_weights(rule, weights)
         row = {
             "kind": KINDS[rule.kind],  # pyright: ignore[reportOptionalMemberAccess]
-            "source": source,
+            "source": listed.source,
             "port": port,
             "delay": delay,
             "first_weight": self.weight_count,
@@ -37,16 +57,22 @@ class Patterns:
             self.counters += projection.source.size
             self.bests += projection.target.size
         self.rows.append(row)
-        self.targets.append(target)
+        self.targets.append(-1 if listed.source < 0 else listed.target)
         self.weights.append(mine)
         self.weight_count += len(mine)
-        return len(self.rows) - 1
 
     def table(self) -> Projections:
         """Return the rows as a table."""
         columns = {name: np.array([row[name] for row in self.rows], np.int64) for name in Projections._fields}
         columns["geometry"] = columns["geometry"].reshape(len(self.rows), 12)
         return Projections(**columns)
+
+    def incoming(self, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows by target, without those of currents, and where those of each node begin, int64."""
+        targets = np.array(self.targets, np.int64)
+        order = np.argsort(targets, kind="stable")
+        first = first_of_nodes(targets[order].tolist(), nodes)
+        return order.astype(np.int64)[first[0] :], first - first[0]
 
     def all_weights(self) -> np.ndarray:
         """Return the weights, int32."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from snn.network import Network
 
 STREAMS = 64  # set aside for each thing in a network
+# Of those of a population, the first ones are for its parameters, then from
+INITIAL = 32  # on for its initial values, and
+UPDATES = 63  # for the times when its units update themselves
 
 
 def streams_of(network: Network) -> dict[str, int]:

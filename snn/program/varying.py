@@ -13,10 +13,11 @@ import numpy as np
 from snn import checks
 from snn.errors import ValidationError
 from snn.network import Population, Source
-from snn.program.lists import Listed
+from snn.program.currents import flow_of
+from snn.program.lists import Listed, first_of_nodes
+from snn.program.noise import means_of, thresholds_of
 from snn.program.stimuli import stimulus_input
 from snn.program.tables import NEVER
-from snn.random import poisson_thresholds
 from snn.stimuli import GammaTrains, InhomogeneousPoisson, NoiseCurrent, SampledCurrent, SineCurrent
 
 _LARGEST = 2.0**60  # of a current, in quanta
@@ -133,14 +134,6 @@ def lower_varying(
     )
 
 
-def flow_of(source: Source, dt: float) -> tuple[int, int]:
-    """Return start and stop of a current in steps."""
-    stimulus: Any = source.stimulus
-    owner = f"current {source.name!r}"
-    start = int(checks.steps(owner, "start", stimulus.start, dt))
-    return start, NEVER if math.isinf(stimulus.stop) else int(checks.steps(owner, "stop", stimulus.stop, dt))
-
-
 def _stimulus(one: Listed) -> Any:
     return one.projection.source.stimulus  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -161,30 +154,16 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.zeros(0), *parts])
 
 
-def _first_of_nodes(listed: list[Listed], nodes: int) -> np.ndarray:
-    return np.searchsorted([one.target for one in listed], np.arange(nodes + 1)).astype(np.int64)
-
-
 def _lower_noise(noise: list[Listed], nodes: int, seed: int, dt: float) -> VaryingNoise:
     rows, means = [], []
     for one in noise:
         p, stimulus = one.projection, _stimulus(one)
-        if stimulus.rate.max() * dt > 500_000.0:
-            expected = f"at most 500 spikes a step, {5e5 / dt:g} Hz"
-            raise ValidationError(f"poisson {p.source.name!r}", "rate", float(stimulus.rate.max()), expected)
         (integer,), (port,) = one.weights(seed, 0, 1)
         stop, (bins, width) = p.target_start + p.target_size, stimulus.rate.shape
         rows.append((port, p.target_start, stop, integer, one.stream, _bin(p.source, stimulus.bin, dt), bins, width))
-        means.append(stimulus.rate.ravel() * dt / 1000.0)
-    different, rates = np.unique(_joined(means), return_inverse=True)
-    tables = [poisson_thresholds(mean) for mean in different]
-    counts = np.array([len(table) for table in tables], np.int64)
-    thresholds = np.zeros((len(tables), int(counts.max(initial=1))), np.uint32)
-    for i, table in enumerate(tables):
-        thresholds[i, : len(table)] = table
-    places = _firsts(means)[:-1]
-    rates = rates.ravel().astype(np.int32)
-    return VaryingNoise(*[_first_of_nodes(noise, nodes), *_table(rows, 8), places, rates, thresholds, counts])
+        means.append(means_of(p.source, stimulus.rate.ravel(), dt))  # pyright: ignore[reportArgumentType]
+    first, places = first_of_nodes([one.target for one in noise], nodes), _firsts(means)[:-1]
+    return VaryingNoise(*[first, *_table(rows, 8), places, *thresholds_of(_joined(means))])
 
 
 def _lower_trains(order: list[Population | Source], dt: float) -> VaryingTrains:
@@ -246,5 +225,5 @@ def _lower_noise_currents(fluctuating: list[Listed], nodes: int, seed: int, dt: 
         rows.append((*flow_of(p.source, dt), interval, p.target_start, stop, one.stream))  # pyright: ignore
         means.append(mean * weight)
         stds.append(std * weight)
-    nodes_first, firsts = _first_of_nodes(fluctuating, nodes), _firsts(means)[:-1]
+    nodes_first, firsts = first_of_nodes([one.target for one in fluctuating], nodes), _firsts(means)[:-1]
     return NoiseCurrents(*[nodes_first, *_table(rows, 6), firsts, _joined(means), _joined(stds)])

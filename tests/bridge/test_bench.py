@@ -32,7 +32,7 @@ def quick(name, **options):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_is_measured_with_the_same_spikes_on_any_number_of_threads(name):
+def test_every_network_is_measured_with_the_same_spikes_on_any_number_of_threads(name, threads_meet):
     results = [quick(name, threads=threads) for threads in (1, 2, 3)]
     assert set(results[0]) >= KEYS
     assert results[0]["spikes"] > 10

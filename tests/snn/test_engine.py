@@ -158,7 +158,7 @@ def test_renaming_neurons_permutes_spikes(seed):
     assert run(weights, drive) == {(step, order[neuron]) for step, neuron in renamed}
 
 
-def test_populations_that_span_slices_give_the_same_on_any_number_of_threads():
+def test_populations_that_span_slices_give_the_same_on_any_number_of_threads(threads_meet):
     def run(threads, parts):
         net = snn.Network(seed=5)
         cells = net.population("cells", 10_000, snn.LIF(), initial={"v": snn.Uniform(0.0, 20.0)})

@@ -12,12 +12,12 @@ from snn.networks.potjans_diesmann import POPULATIONS, RATES, SIZES, synapse_num
 # Each at a size for tests, and how many spikes at least there are in the tests of them.
 SMALL = {
     "brunel": (lambda **seed: networks.brunel(0.1, epsilon=0.5, **seed), 1_000),
-    "cuba": (lambda **seed: networks.cuba(0.25, **seed), 300),
-    "coba": (lambda **seed: networks.coba(0.25, **seed), 300),
-    "coba, gauss": (lambda **seed: networks.coba(0.25, integrator="gauss", **seed), 300),
+    "cuba": (lambda **seed: networks.cuba(0.3, **seed), 300),
+    "coba": (lambda **seed: networks.coba(0.3, **seed), 300),
+    "coba, gauss": (lambda **seed: networks.coba(0.3, integrator="gauss", **seed), 300),
     "potjans_diesmann": (lambda **seed: networks.potjans_diesmann(0.05, **seed), 100),
     "potjans_diesmann, dc": (lambda **seed: networks.potjans_diesmann(0.1, drive="dc", **seed), 100),
-    "sparse": (lambda **seed: networks.sparse(0.05, **seed), 20),
+    "sparse": (lambda **seed: networks.sparse(0.2, **seed), 20),
 }
 
 
@@ -190,21 +190,23 @@ def digest(recordings):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_spikes_do_not_depend_on_threads_or_on_how_a_run_is_cut(name):
+def test_spikes_do_not_depend_on_threads_or_on_how_a_run_is_cut(name, threads_meet):
     make, least = SMALL[name]
 
-    def run(threads, pieces, seed=1):
-        simulation = snn.Simulation(make(seed=seed), threads=threads)
+    def run(simulation, pieces):
+        simulation.reset()
         for piece in pieces:
             simulation.run(piece)
         return simulation.recording
 
-    alone = run(1, [100.0])
+    alone = run(snn.Simulation(make(seed=1)), [100.0])
     assert sum(len(record) for record in alone.spikes.values()) > least
-    for threads in (2, 3):
-        assert digest([run(threads, [100.0])]) == digest([alone])
-    assert digest([run(2, [0.1, 30.0, 0.7, 69.2])]) == digest([alone])
-    assert digest([run(1, [100.0], seed=2)]) != digest([alone])
+    for threads in (1, 2, 3, 4):
+        simulation = snn.Simulation(make(seed=1), threads=threads)
+        assert np.diff(simulation.program.stages.first_block).max() == threads
+        for pieces in ([0.1, 30.0, 0.7, 69.2], [100.0]):
+            assert digest([run(simulation, pieces)]) == digest([alone])
+    assert digest([run(snn.Simulation(make(seed=2)), [100.0])]) != digest([alone])
 
 
 @pytest.mark.parametrize(

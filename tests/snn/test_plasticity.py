@@ -107,7 +107,7 @@ def test_reset_and_restore_go_back_to_what_sources_had():
     assert not (simulation._engine.memory.plastic.last >= 0).any()
 
 
-def test_threads_and_blocks_share_sources():
+def test_threads_and_blocks_share_sources(threads_meet):
     def run(threads):
         net = snn.Network(seed=5)
         cells = net.population("cells", 3_000, snn.LIF(), initial={"v": snn.Uniform(0.0, 20.0)})

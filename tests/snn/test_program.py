@@ -49,6 +49,15 @@ def test_chains_are_stages_without_a_window_and_loops_have_their_smallest_delay(
     assert stages.first_block.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("size", "delay", "blocks"), [(1_000, 0.1, 1), (1_000, 2.0, 2), (20_000, 0.1, 2)])
+def test_work_is_cut_for_threads_unless_they_would_meet_too_often(size, delay, blocks):
+    net = snn.Network()
+    cells = net.population("cells", size, snn.IF())
+    net.connect(cells, cells, snn.OneToOne(), delay=delay)
+    assert snn.lower(net, 0.1, threads=2).stages.first_block.tolist() == [0, blocks]
+    assert snn.lower(net, 0.1).stages.first_block.tolist() == [0, 1]
+
+
 def test_parameters_that_all_share_stay_numbers():
     net = snn.Network()
     net.population("a", 2, snn.LIF(v_threshold=10.0))

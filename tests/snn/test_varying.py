@@ -112,7 +112,7 @@ def test_a_run_in_parts_is_one_run_also_after_reset_and_restore(cut):
     assert_whole(simulation.recording)
 
 
-def test_populations_that_span_slices_give_the_same_on_any_number_of_threads():
+def test_populations_that_span_slices_give_the_same_on_any_number_of_threads(threads_meet):
     def run(threads, parts):
         net = snn.Network(seed=5)
         cells = net.population("cells", 10_000, snn.LIF(), initial={"v": snn.Uniform(0.0, 20.0)})
