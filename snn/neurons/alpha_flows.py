@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from snn.arithmetic import exp, expm1, fma
 from snn.jit import inlined, shared
-from snn.neurons.crossings import course, crossing_of_pieces
+from snn.neurons.crossings import course, crossing_of_pieces, steepest
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached, response, rising_response
+
+_CLOSE = 2.0**-30  # of a time, where an error counts by its square
 
 
 class AlphaFlow(NamedTuple):
@@ -38,7 +40,7 @@ class AlphaFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float
+    fastest: float
     rate_syn: float
     gap_syn: float
     gain_syn: float
@@ -62,7 +64,7 @@ class TwoAlphasFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float
+    fastest: float
     rate_ex: float
     gap_ex: float
     gain_ex: float
@@ -149,6 +151,12 @@ def _course(p, s):
     return slope, fma(p.gain, change, -(p.rate * slope))
 
 
+@steepest.of(AlphaFlow)
+def _steepest(p, s):
+    current = abs(p.i_e + s.current) + abs(s.i_syn) + abs(s.i_rise)
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * current)
+
+
 @crossing.of(AlphaFlow)
 def _crossing(p, s, t):
     start, fall = _change(p.rate_syn, p.rise_syn, s.i_syn, s.i_rise)
@@ -211,6 +219,12 @@ def _course_two(p, s):
     return slope, fma(p.gain, change_ex + change_in, -(p.rate * slope))
 
 
+@steepest.of(TwoAlphasFlow)
+def _steepest_two(p, s):
+    current = abs(p.i_e + s.current) + abs(s.i_ex) + abs(s.i_rise_ex) + abs(s.i_in) + abs(s.i_rise_in)
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * current)
+
+
 class _Change(NamedTuple):
     """The function k; `gap` is d."""
 
@@ -234,21 +248,21 @@ def _value(k, t):
 
 
 @shared
-def _zero(k, low, high, close):
-    """Return where k, monotone from `low` to `high`, changes its sign, to within `close`; `high` if it does not."""
-    last, rising = high, _value(k, high) > 0.0
-    if (_value(k, low) > 0.0) == rising:
-        return last
-    slope, at = _derivative(k), fma(0.5, high - low, low)
-    while low < at < high:
-        value = _value(k, at)
-        low, high = (low, at) if (value > 0.0) == rising else (at, high)
+def _zero(k, low, high):
+    """Return where k, monotone from `low` to `high`, changes its sign; `high` if it does not."""
+    positive = _value(k, high) > 0.0
+    if (_value(k, low) > 0.0) == positive:
+        return high
+    slope, at, middle = _derivative(k), low, fma(0.5, high - low, low)
+    while low < middle < high:
         steepness = _value(slope, at)
-        step = -value / steepness if steepness != 0.0 else math.inf
-        if abs(step) <= close:
+        step = -_value(k, at) / steepness if steepness != 0.0 else math.inf
+        if abs(step) <= _CLOSE * at:
             return at
-        at = at + step if low < at + step < high else fma(0.5, high - low, low)
-    return at
+        at = at + step if low < at + step < high else middle
+        low, high = (low, at) if (_value(k, at) > 0.0) == positive else (at, high)
+        middle = fma(0.5, high - low, low)
+    return middle
 
 
 @crossing.of(TwoAlphasFlow)
@@ -262,7 +276,7 @@ def _crossing_two(p, s, t):
     bend = _derivative(slope)
     turn = bend.p_2 / bend.q_2 if bend.q_2 != 0.0 else t
     turn = turn if 0.0 < turn < t else t
-    first, last = _zero(slope, 0.0, turn, p.close), _zero(slope, turn, t, p.close)
-    before = _zero(k, 0.0, first, p.close), _zero(k, first, turn, p.close)
-    after = _zero(k, turn, last, p.close), _zero(k, last, t, p.close)
+    first, last = _zero(slope, 0.0, turn), _zero(slope, turn, t)
+    before = _zero(k, 0.0, first), _zero(k, first, turn)
+    after = _zero(k, turn, last), _zero(k, last, t)
     return crossing_of_pieces(p, s, (before[0], before[1], after[0], after[1], t))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from snn.arithmetic import expm1, fma, log
-from snn.neurons.crossings import course, crossing_of_piece, crossing_of_pieces
+from snn.neurons.crossings import course, crossing_of_piece, crossing_of_pieces, steepest
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached, response
 
@@ -27,7 +27,7 @@ class ExponentialFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float  # a last step towards a root is at most so long, in ms
+    fastest: float  # the largest of all rates in 1/ms
     rate_syn: float  # 1 / tau_syn
     gap_syn: float  # rate_syn - rate
     gain_syn: float  # gain / gap_syn
@@ -48,7 +48,7 @@ class TwoExponentialsFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float
+    fastest: float
     rate_ex: float
     gap_ex: float
     gain_ex: float
@@ -114,6 +114,11 @@ def _course(p, s):
     return slope, -fma(p.rate, slope, p.gain * p.rate_syn * s.i_syn)
 
 
+@steepest.of(ExponentialFlow)
+def _steepest(p, s):
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * (abs(p.i_e + s.current) + abs(s.i_syn)))
+
+
 @crossing.of(ExponentialFlow)
 def _crossing(p, s, t):
     return crossing_of_piece(p, s, t)
@@ -157,6 +162,11 @@ def _course_two(p, s):
     slope = fma(p.gain, p.i_e + s.current + s.i_ex + s.i_in, -(p.rate * s.u))
     decay = fma(p.rate_ex, s.i_ex, p.rate_in * s.i_in)
     return slope, -fma(p.rate, slope, p.gain * decay)
+
+
+@steepest.of(TwoExponentialsFlow)
+def _steepest_two(p, s):
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * (abs(p.i_e + s.current) + abs(s.i_ex) + abs(s.i_in)))
 
 
 @crossing.of(TwoExponentialsFlow)

@@ -39,7 +39,6 @@ import numpy as np
 from snn.arithmetic import expm1, fma
 from snn.jit import inlined
 
-_CLOSE = 2.0**-20  # of the shortest time constant; see `snn.neurons.crossings`
 _UNBOUNDED = 1e300  # mV a pA
 _SLACK = 1.0 + 2.0**-40  # keeps bounds on their side of what they bound, however they are rounded
 
@@ -134,9 +133,9 @@ def membrane(tau_m: Any, v_rest: Any, values: dict[str, Any], soft: bool) -> dic
     }
 
 
-def close(*taus: Any) -> Any:
-    """Return how short a last step towards a root is, in ms, where these are the time constants."""
-    return _CLOSE * np.minimum.reduce(np.broadcast_arrays(*taus))
+def fastest(*taus: Any) -> Any:
+    """Return the largest rate in 1/ms, where these are the time constants."""
+    return 1.0 / np.minimum.reduce(np.broadcast_arrays(*taus))
 
 
 def exponential(tau_m: Any, tau: Any, c_m: Any) -> dict[str, Any]:
