@@ -5,13 +5,14 @@ state, and a time. In half of them the threshold is put close to a maximum of u,
 The question is when u first reaches the threshold.
 
 Brute force samples u at some 300 times, by the solution as it stands in textbooks, and refines the maxima that come
-near the threshold and the first crossing by bisection in long doubles. Whether a maximum within 1e-6 mV of the threshold
-has reached it is decided with 50 digits (mpmath). Quadratic neurons are all compared with the solution in 50 digits.
+near the threshold and the first crossing by bisection in long doubles. Whether a maximum within 1e-6 mV of the
+threshold has reached it is decided with 50 digits (mpmath). Quadratic neurons are all compared with 50 digits.
 
 Reported: crossings missed and invented (another crossing than the first is both); the largest error in ms where u rises
 by 0.01 mV/ms or more, and of u at the time found, in mV, anywhere; lower bounds that were too late; and the largest
-errors of some crossings (in ms, likewise) and of some states (in mV) against 50 digits. For quadratic neurons, which may
-wait at a fixed point for any time, the slope is that at the start, and the error in mV what u there would be wrong by.
+errors of some crossings (in ms, likewise) and of some states (in mV) against 50 digits. For quadratic neurons, which
+may wait for any time where they hardly rise, the slope is the smallest on the way, and the error in mV is that of u
+there.
 
 Run: python benchmarks/exact_precision.py --problems 100000
 """
@@ -283,7 +284,7 @@ def duration(m: Quadratics, index: int, until: float):
             return mpmath.inf, mpmath.mpf(0)
         r = mpmath.sqrt(mpmath.mpc(square * w))  # imaginary for w < 0, and so is the difference
         time = mpmath.re((mpmath.atan(top * square / r) - mpmath.atan(u * square / r)) / r)
-        return time if time <= until else mpmath.inf, square * u**2 + w
+        return time if time <= until else mpmath.inf, square * nearest**2 + w
 
 
 FAMILIES = {
@@ -335,7 +336,7 @@ def judge_membranes(given: Problems, found: np.ndarray):
 
 
 def judge_quadratics(given: Problems, found: np.ndarray):
-    """Return the same, with du/dt at 0 and what u there would be wrong by."""
+    """Return the same, for where u rises least."""
     exact = [duration(given.truth, i, given.until[i]) for i in range(len(found))]
     truth, slope = (np.array([float(pair[k]) for pair in exact]) for k in range(2))
     both = np.nonzero(np.isfinite(found) & np.isfinite(truth))[0]
