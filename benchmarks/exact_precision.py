@@ -23,12 +23,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import mpmath
+import numba
 import numpy as np
 
 import snn
-from snn.jit import load, store, uncounted
+from snn.jit import load, store
 from snn.neurons.flow import advance, crossing, earliest
-from snn.program.neurons import pack
 
 LONG = np.longdouble
 DOUBTFUL = 1e-6  # mV from the threshold
@@ -50,7 +50,7 @@ class Problems(NamedTuple):
     truth: Any  # Membranes or Quadratics
 
 
-@uncounted
+@numba.njit(error_model="numpy")
 def solve(p, s, until, times, bounds):
     """Let the neurons' own functions answer."""
     for i in range(until.size):
@@ -58,7 +58,7 @@ def solve(p, s, until, times, bounds):
         bounds[i] = earliest(load(p, 0, i), load(s, 0, i))
 
 
-@uncounted
+@numba.njit(error_model="numpy")
 def proceed(p, s, t, later):
     """Let the neurons' own functions advance the states."""
     for i in range(t.size):
@@ -241,7 +241,8 @@ def problems(model: Any, state: dict[str, np.ndarray], until: np.ndarray, truth:
     flowed, n = model.flow(values), len(until)
     start = flowed.state._replace(**state)
     arrays = type(start)(*(np.array(np.broadcast_to(field, n), np.float64) for field in start))
-    return Problems(pack([flowed.parameters], [n]), arrays, until, truth)
+    parameters = type(flowed.parameters)(*(np.array(np.broadcast_to(field, n)) for field in flowed.parameters))
+    return Problems(parameters, arrays, until, truth)
 
 
 class Quadratics(NamedTuple):

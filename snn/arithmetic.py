@@ -183,8 +183,8 @@ def log1p(x: float) -> float:
     What is lost where 1 + x is rounded is put back by the logarithm's derivative there.
     """
     y = 1.0 + x
-    lost = (x - (y - 1.0)) / y
-    return log(y) + (lost if y > 0.0 and y < math.inf else 0.0)
+    inside = y > 0.0 and y < math.inf
+    return log(y) + ((x - (y - 1.0)) / y if inside else 0.0)
 
 
 _TWO_PI = 6.283185307179586

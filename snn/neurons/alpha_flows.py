@@ -271,6 +271,9 @@ def _crossing_two(p, s, t):
     p_2, q_2 = _change(p.rate_in, p.rise_in, s.i_in, s.i_rise_in)
     if p.rate_ex > p.rate_in:
         p_1, q_1, p_2, q_2 = p_2, q_2, p_1, q_1
+    end_1, end_2 = fma(-q_1, t, p_1), fma(-q_2, t, p_2)
+    if min(p_1, end_1, p_2, end_2) >= 0.0 or max(p_1, end_1, p_2, end_2) <= 0.0:  # so k has no zero in between
+        return crossing_of_pieces(p, s, (t, t, t, t, t))
     k = _Change(p_1, q_1, p_2, q_2, abs(p.rate_ex - p.rate_in))
     slope = _derivative(k)
     bend = _derivative(slope)

@@ -53,7 +53,8 @@ def fire(p, s):
 def earliest(p, s):
     """Return a time in ms that is not after v's reaching the threshold if nothing arrives; inf if it never does.
 
-    It may be too early, also where v never gets there: it is what a few operations can tell.
+    v is below the threshold now. The time may be too early, also where v never gets there: it is what a few operations
+    can tell.
     """
 
 

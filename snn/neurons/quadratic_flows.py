@@ -116,8 +116,6 @@ def _duration(p, s):
 
 @earliest.of(QuadraticFlow)
 def _earliest(p, s):
-    if s.u >= p.threshold:
-        return 0.0
     if fma(p.square * s.u, s.u, _push(p, s)) <= 0.0:
         return math.inf
     return _duration(p, s) * _EARLY

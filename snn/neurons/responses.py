@@ -92,7 +92,7 @@ def rising_response(rise, gain_rise, gap, near, fallen, decay, effect, t, gain_m
 
 @inlined
 def reached(p, u, drive, peak, current):
-    """Return a time before which u cannot reach the threshold, inf if never.
+    """Return a time before which u, below the threshold at first, cannot reach it; inf if never.
 
     Parameters
     ----------
@@ -107,13 +107,13 @@ def reached(p, u, drive, peak, current):
     current : float
         The most that these currents can come to, in pA.
     """
-    if max(u, p.resistance * drive) + peak < p.threshold:
+    if max(u, p.resistance * drive) + peak <= p.threshold:
         return math.inf
     # Until then du/dt is below what it would be with the largest current throughout, which only falls.
     steepest = fma(p.gain, drive + current, -(p.rate * u))
     if steepest <= 0.0:
         return math.inf
-    return max((p.threshold - u) / (steepest * _SLACK), 0.0)
+    return (p.threshold - u) / (steepest * _SLACK)
 
 
 def membrane(tau_m: Any, v_rest: Any, values: dict[str, Any], soft: bool) -> dict[str, Any]:
