@@ -103,7 +103,8 @@ def summit(p, s, t, noise):
         step = -slope / bend if bend < 0.0 else math.inf
         middle = fma(0.5, high - low, low)
         if sharpness * abs(step) * step * step <= 1.0 or not low < middle < high:
-            return at + step if fma(0.5 * slope, step, now.u) >= p.threshold else math.inf
+            top = fma(0.5 * slope, step, now.u)  # of the parabola
+            return min(max(at + step, low), high) if top >= p.threshold else math.inf
         at = at + step if low < at + step < high and steps % _HALVE_EVERY > 0 else middle
         now = advance(p, s, at)
     return at
@@ -132,8 +133,8 @@ def crossing_of_pieces(p, s, cuts):
         if cut > start:
             if earliest(p, now) > cuts[-1] - start:
                 return math.inf
-            at = start + crossing_of_piece(p, now, cut - start)
+            at = crossing_of_piece(p, now, cut - start)
             if at < math.inf:
-                return at
+                return min(start + at, cut)
             start, now = cut, advance(p, now, cut - start)
     return math.inf

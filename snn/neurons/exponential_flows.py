@@ -80,10 +80,10 @@ class TwoExponentialsFlowState(NamedTuple):
 
 @advance.of(ExponentialFlow)
 def _advance(p, s, t):
-    fallen, decayed = expm1(-p.rate * t), expm1(-p.rate_syn * t)
+    fallen, gone = expm1(-p.rate * t), expm1(-p.rate_syn * t)
     change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    change = fma(response(p.gain_syn, p.gap_syn, p.near_syn, fallen, decayed, t, p.gain), s.i_syn, change)
-    return ExponentialFlowState(s.u + change, s.current, fma(decayed, s.i_syn, s.i_syn))
+    change = fma(response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, fallen, gone, t), s.i_syn, change)
+    return ExponentialFlowState(s.u + change, s.current, fma(gone, s.i_syn, s.i_syn))
 
 
 @hold.of(ExponentialFlow)
@@ -128,8 +128,8 @@ def _crossing(p, s, t):
 def _advance_two(p, s, t):
     fallen, gone_ex, gone_in = expm1(-p.rate * t), expm1(-p.rate_ex * t), expm1(-p.rate_in * t)
     change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    change = fma(response(p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t, p.gain), s.i_ex, change)
-    change = fma(response(p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t, p.gain), s.i_in, change)
+    change = fma(response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t), s.i_ex, change)
+    change = fma(response(p.gain, p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t), s.i_in, change)
     i_ex, i_in = fma(gone_ex, s.i_ex, s.i_ex), fma(gone_in, s.i_in, s.i_in)
     return TwoExponentialsFlowState(s.u + change, s.current, i_ex, i_in)
 

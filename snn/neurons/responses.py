@@ -50,25 +50,25 @@ def drift(p, fallen, t):
 
 
 @inlined
-def response(gain, gap, near, fallen, fallen_syn, t, gain_m):
+def response(gain, gain_syn, gap, near, fallen, gone, t):
     """Return b G(t), what 1 pA of a current that decays adds to u in t ms.
 
-    `gain` is b / (s - a), `gap` s - a; `fallen` and `fallen_syn` are e^{-at} - 1 and e^{-st} - 1, `gain_m` is b.
+    `gain` is b, `gain_syn` b / (s - a), `gap` s - a; `fallen` and `gone` are e^{-at} - 1 and e^{-st} - 1.
     """
     if near:
-        slower = 1.0 + max(fallen, fallen_syn)
-        return slower * (gain_m * t if gap == 0.0 else -abs(gain) * expm1(-abs(gap) * t))
-    return gain * (fallen - fallen_syn)
+        slower = 1.0 + max(fallen, gone)
+        return slower * (gain * t if gap == 0.0 else -abs(gain_syn) * expm1(-abs(gap) * t))
+    return gain_syn * (fallen - gone)
 
 
 _SERIES = 0.5  # the largest |(s - a) t| for which H is taken from a series
 
 
 @inlined
-def rising_response(rise, gain_rise, gap, near, fallen, decay, effect, t, gain_m):
+def rising_response(gain, rise, gain_rise, gap, near, fallen, gone, effect, t):
     """Return b e s H(t), what 1 pA of i_rise adds to u in t ms.
 
-    `rise` is e s, `gain_rise` e s / (s - a), `decay` e^{-st}, `effect` b G(t); the others are as for `response`.
+    `rise` is e s, `gain_rise` e s / (s - a), `effect` b G(t); the others are as for `response`.
     """
     x = -gap * t
     if near and abs(x) < _SERIES:  # the sum of x^k / (k! (k + 2)), to less than 2^-58
@@ -86,8 +86,8 @@ def rising_response(rise, gain_rise, gap, near, fallen, decay, effect, t, gain_m
         y = fma(x, y, 1 / 8)
         y = fma(x, y, 1 / 3)
         y = fma(x, y, 1 / 2)
-        return rise * gain_m * (1.0 + fallen) * (t * t) * y
-    return gain_rise * fma(-gain_m * t, decay, effect)
+        return rise * gain * (1.0 + fallen) * (t * t) * y
+    return gain_rise * fma(-gain * t, 1.0 + gone, effect)
 
 
 @inlined

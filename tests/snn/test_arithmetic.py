@@ -41,7 +41,8 @@ def arguments(name):
         everywhere = np.ldexp(rng.uniform(0.5, 1.0, 3000), rng.integers(-1073, 1024, 3000))
         return np.concatenate([everywhere, rng.uniform(0.3, 3.0, 3000), 1.0 + small[np.abs(small) < 0.9]])
     if name == "log1p":
-        return np.concatenate([10.0 ** rng.uniform(-3.0, 300.0, 3000), rng.uniform(-1.0, 3.0, 3000), small[small > -1.0]])
+        large = 10.0 ** rng.uniform(-3.0, 300.0, 3000)
+        return np.concatenate([large, rng.uniform(-1.0, 3.0, 3000), small[small > -1.0]])
     if name == "sine":
         return np.concatenate([rng.uniform(-1000.0, 1000.0, 3000), np.arange(-2.0, 2.0, 0.125), small])
     everywhere = rng.uniform(-746.0, 709.78, 3000) if name == "exp" else rng.uniform(-45.0, 709.78, 3000)
