@@ -146,6 +146,17 @@ def expm1(x: float) -> float:
 
 
 @inlined
+def decay(x: float) -> tuple[float, float]:
+    """Return e^x and e^x - 1 for x <= 0, as `exp` and `expm1` do, for little more than one of them.
+
+    Below -700 both are what they are there: 1e-304 and -1.
+    """
+    k, r = _reduce(x if x > -700.0 else -700.0)
+    series, half = _series(r), from_bits(_ONE_BITS + ((k - 1) << 52))  # 2^k / 2
+    return fma(r, series, 1.0) * (2.0 * half), 2.0 * fma(half, r * series, half - 0.5)
+
+
+@inlined
 def log(x: float) -> float:
     """Return the natural logarithm of x to within one unit in the last place: -inf at 0, nan below.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from snn.arithmetic import exp, expm1, fma
+from snn.arithmetic import decay, exp, fma
 from snn.jit import inlined, shared
 from snn.neurons.crossings import course, crossing_of_pieces, steepest
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
@@ -104,26 +104,25 @@ class TwoAlphasFlowState(NamedTuple):
 
 
 @inlined
-def _decayed(rise, gone, i, i_rise, t):
-    """Return an alpha current and what feeds it after t ms; `gone` is e^{-st} - 1."""
-    fed = fma(rise * t, i_rise, i)
-    return fma(gone, fed, fed), fma(gone, i_rise, i_rise)
+def _decayed(rise, fall, i, i_rise, t):
+    """Return an alpha current and what feeds it after t ms; `fall` is e^{-st}."""
+    return fall * fma(rise * t, i_rise, i), fall * i_rise
 
 
 @advance.of(AlphaFlow)
 def _advance(p, s, t):
-    fallen, gone = expm1(-p.rate * t), expm1(-p.rate_syn * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    effect = response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, fallen, gone, t)
-    rising = rising_response(p.gain, p.rise_syn, p.gain_rise_syn, p.gap_syn, p.near_syn, fallen, gone, effect, t)
+    leak, fall = decay(-p.rate * t), decay(-p.rate_syn * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    effect = response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, leak, fall, t)
+    rising = rising_response(p.gain, p.rise_syn, p.gain_rise_syn, p.gap_syn, p.near_syn, leak, fall, effect, t)
     change = fma(rising, s.i_rise, fma(effect, s.i_syn, change))
-    i_syn, i_rise = _decayed(p.rise_syn, gone, s.i_syn, s.i_rise, t)
+    i_syn, i_rise = _decayed(p.rise_syn, fall[0], s.i_syn, s.i_rise, t)
     return AlphaFlowState(s.u + change, s.current, i_syn, i_rise)
 
 
 @hold.of(AlphaFlow)
 def _hold(p, s, t):
-    i_syn, i_rise = _decayed(p.rise_syn, expm1(-p.rate_syn * t), s.i_syn, s.i_rise, t)
+    i_syn, i_rise = _decayed(p.rise_syn, decay(-p.rate_syn * t)[0], s.i_syn, s.i_rise, t)
     return AlphaFlowState(s.u, s.current, i_syn, i_rise)
 
 
@@ -172,23 +171,23 @@ def _change(rate, rise, i, i_rise):
 
 @advance.of(TwoAlphasFlow)
 def _advance_two(p, s, t):
-    fallen, gone_ex, gone_in = expm1(-p.rate * t), expm1(-p.rate_ex * t), expm1(-p.rate_in * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    effect = response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t)
-    rising = rising_response(p.gain, p.rise_ex, p.gain_rise_ex, p.gap_ex, p.near_ex, fallen, gone_ex, effect, t)
+    leak, fall_ex, fall_in = decay(-p.rate * t), decay(-p.rate_ex * t), decay(-p.rate_in * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    effect = response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, leak, fall_ex, t)
+    rising = rising_response(p.gain, p.rise_ex, p.gain_rise_ex, p.gap_ex, p.near_ex, leak, fall_ex, effect, t)
     change = fma(rising, s.i_rise_ex, fma(effect, s.i_ex, change))
-    effect = response(p.gain, p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t)
-    rising = rising_response(p.gain, p.rise_in, p.gain_rise_in, p.gap_in, p.near_in, fallen, gone_in, effect, t)
+    effect = response(p.gain, p.gain_in, p.gap_in, p.near_in, leak, fall_in, t)
+    rising = rising_response(p.gain, p.rise_in, p.gain_rise_in, p.gap_in, p.near_in, leak, fall_in, effect, t)
     change = fma(rising, s.i_rise_in, fma(effect, s.i_in, change))
-    i_ex, i_rise_ex = _decayed(p.rise_ex, gone_ex, s.i_ex, s.i_rise_ex, t)
-    i_in, i_rise_in = _decayed(p.rise_in, gone_in, s.i_in, s.i_rise_in, t)
+    i_ex, i_rise_ex = _decayed(p.rise_ex, fall_ex[0], s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, fall_in[0], s.i_in, s.i_rise_in, t)
     return TwoAlphasFlowState(s.u + change, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
 
 
 @hold.of(TwoAlphasFlow)
 def _hold_two(p, s, t):
-    i_ex, i_rise_ex = _decayed(p.rise_ex, expm1(-p.rate_ex * t), s.i_ex, s.i_rise_ex, t)
-    i_in, i_rise_in = _decayed(p.rise_in, expm1(-p.rate_in * t), s.i_in, s.i_rise_in, t)
+    i_ex, i_rise_ex = _decayed(p.rise_ex, decay(-p.rate_ex * t)[0], s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, decay(-p.rate_in * t)[0], s.i_in, s.i_rise_in, t)
     return TwoAlphasFlowState(s.u, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from snn.arithmetic import expm1, fma, log1p
+from snn.arithmetic import decay, fma, log1p
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached
 
@@ -41,8 +41,8 @@ class DeltaFlowState(NamedTuple):
 
 @advance.of(DeltaFlow)
 def _advance(p, s, t):
-    fallen = expm1(-p.rate * t)
-    return DeltaFlowState(s.u + fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current)), s.current)
+    leak = decay(-p.rate * t)
+    return DeltaFlowState(s.u + fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current)), s.current)
 
 
 @hold.of(DeltaFlow)

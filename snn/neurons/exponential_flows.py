@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from snn.arithmetic import expm1, fma, log
+from snn.arithmetic import decay, fma, log
 from snn.neurons.crossings import course, crossing_of_piece, crossing_of_pieces, steepest
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached, response
@@ -80,15 +80,15 @@ class TwoExponentialsFlowState(NamedTuple):
 
 @advance.of(ExponentialFlow)
 def _advance(p, s, t):
-    fallen, gone = expm1(-p.rate * t), expm1(-p.rate_syn * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    change = fma(response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, fallen, gone, t), s.i_syn, change)
-    return ExponentialFlowState(s.u + change, s.current, fma(gone, s.i_syn, s.i_syn))
+    leak, fall = decay(-p.rate * t), decay(-p.rate_syn * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    change = fma(response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, leak, fall, t), s.i_syn, change)
+    return ExponentialFlowState(s.u + change, s.current, fall[0] * s.i_syn)
 
 
 @hold.of(ExponentialFlow)
 def _hold(p, s, t):
-    return ExponentialFlowState(s.u, s.current, fma(expm1(-p.rate_syn * t), s.i_syn, s.i_syn))
+    return ExponentialFlowState(s.u, s.current, decay(-p.rate_syn * t)[0] * s.i_syn)
 
 
 @receive.of(ExponentialFlow)
@@ -126,17 +126,16 @@ def _crossing(p, s, t):
 
 @advance.of(TwoExponentialsFlow)
 def _advance_two(p, s, t):
-    fallen, gone_ex, gone_in = expm1(-p.rate * t), expm1(-p.rate_ex * t), expm1(-p.rate_in * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    change = fma(response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t), s.i_ex, change)
-    change = fma(response(p.gain, p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t), s.i_in, change)
-    i_ex, i_in = fma(gone_ex, s.i_ex, s.i_ex), fma(gone_in, s.i_in, s.i_in)
-    return TwoExponentialsFlowState(s.u + change, s.current, i_ex, i_in)
+    leak, fall_ex, fall_in = decay(-p.rate * t), decay(-p.rate_ex * t), decay(-p.rate_in * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    change = fma(response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, leak, fall_ex, t), s.i_ex, change)
+    change = fma(response(p.gain, p.gain_in, p.gap_in, p.near_in, leak, fall_in, t), s.i_in, change)
+    return TwoExponentialsFlowState(s.u + change, s.current, fall_ex[0] * s.i_ex, fall_in[0] * s.i_in)
 
 
 @hold.of(TwoExponentialsFlow)
 def _hold_two(p, s, t):
-    i_ex, i_in = fma(expm1(-p.rate_ex * t), s.i_ex, s.i_ex), fma(expm1(-p.rate_in * t), s.i_in, s.i_in)
+    i_ex, i_in = decay(-p.rate_ex * t)[0] * s.i_ex, decay(-p.rate_in * t)[0] * s.i_in
     return TwoExponentialsFlowState(s.u, s.current, i_ex, i_in)
 
 
@@ -160,8 +159,8 @@ def _earliest_two(p, s):
 @course.of(TwoExponentialsFlow)
 def _course_two(p, s):
     slope = fma(p.gain, p.i_e + s.current + s.i_ex + s.i_in, -(p.rate * s.u))
-    decay = fma(p.rate_ex, s.i_ex, p.rate_in * s.i_in)
-    return slope, -fma(p.rate, slope, p.gain * decay)
+    fading = fma(p.rate_ex, s.i_ex, p.rate_in * s.i_in)
+    return slope, -fma(p.rate, slope, p.gain * fading)
 
 
 @steepest.of(TwoExponentialsFlow)

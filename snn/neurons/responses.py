@@ -18,9 +18,11 @@ have, by variation of constants, the solution
     G(t)      = (e^{-at} - e^{-st}) / (s - a),
     H(t)      = (G(t) - t e^{-st}) / (s - a).
 
-All is computed from e^{-at} - 1 and e^{-st} - 1, so that short times add small numbers to u and lose nothing. G and H
-lose digits where the two rates are close to each other. Where neither is twice the other or more, G is computed as
-max(e^{-at}, e^{-st}) (1 - e^{-dt}) / d with d = |s - a|, in which nothing can overflow, and as t e^{-at} at d = 0.
+Sums are of e^{-at} - 1 and e^{-st} - 1, so that short times add small numbers to u and lose nothing; what is multiplied
+by powers of t are e^{-at} and e^{-st}, which keep their digits however small they become. G and H lose digits where the
+two rates are close to each other. Where neither is twice the other or more, G is computed as
+max(e^{-at}, e^{-st}) (1 - e^{-dt}) / d with d = |s - a|, in which nothing can overflow, and as t e^{-at} at d = 0, and
+H from the series of (H(t) / t^2) e^{at} in (s - a) t where that is small.
 
 Bounds
 ------
@@ -44,28 +46,31 @@ _SLACK = 1.0 + 2.0**-40  # keeps bounds on their side of what they bound, howeve
 
 
 @inlined
-def drift(p, fallen, t):
-    """Return what 1 pA of a constant current adds to u in t ms; `fallen` is e^{-at} - 1."""
-    return p.gain * t if p.rate == 0.0 else -p.resistance * fallen
+def drift(p, leak, t):
+    """Return what 1 pA of a constant current adds to u in t ms.
+
+    `leak` is e^{-at} and e^{-at} - 1, as `snn.arithmetic.decay` returns them.
+    """
+    return p.gain * t if p.rate == 0.0 else -p.resistance * leak[1]
 
 
 @inlined
-def response(gain, gain_syn, gap, near, fallen, gone, t):
+def response(gain, gain_syn, gap, near, leak, fall, t):
     """Return b G(t), what 1 pA of a current that decays adds to u in t ms.
 
-    `gain` is b, `gain_syn` b / (s - a), `gap` s - a; `fallen` and `gone` are e^{-at} - 1 and e^{-st} - 1.
+    `gain` is b, `gain_syn` b / (s - a), `gap` s - a; `fall` is e^{-st} and e^{-st} - 1, `leak` that for a.
     """
     if near:
-        slower = 1.0 + max(fallen, gone)
+        slower = max(leak[0], fall[0])
         return slower * (gain * t if gap == 0.0 else -abs(gain_syn) * expm1(-abs(gap) * t))
-    return gain_syn * (fallen - gone)
+    return gain_syn * (leak[1] - fall[1])
 
 
 _SERIES = 0.5  # the largest |(s - a) t| for which H is taken from a series
 
 
 @inlined
-def rising_response(gain, rise, gain_rise, gap, near, fallen, gone, effect, t):
+def rising_response(gain, rise, gain_rise, gap, near, leak, fall, effect, t):
     """Return b e s H(t), what 1 pA of i_rise adds to u in t ms.
 
     `rise` is e s, `gain_rise` e s / (s - a), `effect` b G(t); the others are as for `response`.
@@ -86,8 +91,8 @@ def rising_response(gain, rise, gain_rise, gap, near, fallen, gone, effect, t):
         y = fma(x, y, 1 / 8)
         y = fma(x, y, 1 / 3)
         y = fma(x, y, 1 / 2)
-        return rise * gain * (1.0 + fallen) * (t * t) * y
-    return gain_rise * fma(-gain * t, 1.0 + gone, effect)
+        return rise * gain * leak[0] * (t * t) * y
+    return gain_rise * fma(-gain * t, fall[0], effect)
 
 
 @inlined

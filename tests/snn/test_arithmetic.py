@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn.arithmetic import angle, bits, exp, expm1, fma, from_bits, log, log1p, sine
+from snn.arithmetic import angle, bits, decay, exp, expm1, fma, from_bits, log, log1p, sine
 
 FUNCTIONS = {"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "sine": sine}
 UNITS = {"exp": 1.0, "expm1": 3.0, "log": 1.0, "log1p": 2.0}  # in the last place
@@ -65,6 +65,19 @@ def test_sines_are_near_the_truth():
     with mpmath.workprec(200):
         for at, y in zip(x, compiled("sine", x), strict=True):
             assert abs(mpmath.mpf(float(y)) - mpmath.sinpi(2 * mpmath.mpf(float(at)))) <= 4e-16, at
+
+
+@numba.njit(error_model="numpy")
+def compiled_decay(x):
+    return decay(x)
+
+
+@given(st.floats(-800.0, 0.0))
+def test_decays_are_exponentials(x):
+    pair = compiled_decay(x)
+    assert tuple(map(bits, pair)) == tuple(map(bits, decay(x)))
+    assert pair[0] == exp(max(x, -700.0))
+    assert bits(pair[1] + 0.0) == bits(expm1(x) + 0.0) or abs(x) < 2.0**-1000
 
 
 @numba.njit(error_model="numpy")
