@@ -10,7 +10,7 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
-from snn.neurons.flow import advance, crossing, earliest, hold, receive, receive_held, update
+from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held, update
 from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values, step_of
 
 
@@ -22,11 +22,12 @@ class Binary(NamedTuple):
 
 
 class BinaryFlow(NamedTuple):
-    """What a unit needs on the exact engine; v is u, and no threshold makes it fire but at an update."""
+    """What a unit needs on the exact engine; v is u."""
 
     origin: float
-    threshold: float
+    threshold: float  # inf: it does nothing by itself
     t_ref: float
+    level: float  # the unit's own threshold, which counts at updates
     tau: float  # ms between updates, on average
 
 
@@ -75,6 +76,11 @@ def _wait(p, s, t):
     return s
 
 
+@fire.of(BinaryFlow)
+def _fire(p, s):
+    return s
+
+
 @crossing.of(BinaryFlow)
 def _crossing(p, s, t):
     return math.inf
@@ -93,7 +99,7 @@ def _receive(p, s, x):
 
 @update.of(BinaryFlow)
 def _update(p, s):
-    n = 1.0 if s.u + s.current >= p.threshold else 0.0
+    n = 1.0 if s.u + s.current >= p.level else 0.0
     return BinaryFlowState(s.u, s.current, n), n != s.n
 
 
@@ -167,5 +173,5 @@ class McCullochPitts(Model):
         if self.update == "synchronous":
             expected = '"random", or engine="grid": without a grid no step is common to all'
             raise ValidationError("McCullochPitts", "update", self.update, expected)
-        parameters = BinaryFlow(0.0, values["threshold"], 0.0, values["tau"])
+        parameters = BinaryFlow(0.0, math.inf, 0.0, values["threshold"], values["tau"])
         return Flowed(parameters, BinaryFlowState(0.0), BinaryChanges)

@@ -67,8 +67,8 @@ def crossing(p, s, t):
 def update(p, s):
     """Return the state after an update of a binary unit, and whether the unit changed.
 
-    Such a unit does not fire: `crossing` is inf, and `above` is not to be asked. Whoever calls draws the times of
-    updates, on average `tau` ms apart, and sends an event where the unit changed; a unit is active where ``n`` is 1.
+    Such a unit never fires by itself. Whoever calls draws the times of updates, on average `tau` ms apart, and sends an
+    event where the unit changed; a unit is active where ``n`` is 1.
     """
 
 

@@ -332,6 +332,8 @@ def test_a_binary_unit_changes_at_updates_only():
     s = flow.receive(p, s, arrivals(0.75, 0.25))
     assert advanced(p, s, 100.0) == held(p, s, 100.0) == s
     assert crossed(p, s, 1e6) == flow.earliest(p, s) == math.inf
+    assert not flow.above(p, s)
+    assert flow.fire(p, s) == s
     s, changed = flow.update(p, s)
     assert (s.n, changed) == (1.0, True)
     assert flow.update(p, s) == (s, False)
@@ -366,6 +368,6 @@ def test_no_two_classes_of_parameters_or_states_look_alike_to_numba():
     # Its dispatchers tell NamedTuples by the class's name and fields, not by the class.
     classes = [*flow.advance.answers, *snn.neurons.model._STEPS]
     assert len({(one.__name__, one._fields) for one in classes}) == len(classes)
-    for asked in (flow.hold, flow.receive, flow.receive_held, flow.earliest, flow.crossing):
+    for asked in (flow.hold, flow.receive, flow.receive_held, flow.fire, flow.earliest, flow.crossing):
         assert asked.answers.keys() == flow.advance.answers.keys()
     assert course.answers.keys() == steepest.answers.keys()
