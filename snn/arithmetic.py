@@ -143,12 +143,14 @@ def expm1(x: float) -> float:
 
 
 @inlined
-def falling(x: float) -> float:
-    """Return e^-x - 1 for x >= 0 as `expm1` does, in fewer operations."""
-    k, r = _reduce(-min(x, 40.0))  # where e^-x - 1 is -1
-    half = from_bits(_ONE_BITS + ((k - 1) << 52))  # 2^k / 2
-    y = 2.0 * fma(half, r * _series(r), half - 0.5)
-    return y if x >= 2.0**-54 else -x  # which is where nan goes, too
+def decay(x: float) -> tuple[float, float]:
+    """Return e^x and e^x - 1 for x <= 0, as `exp` and `expm1` do, for little more than one of them.
+
+    Below -700 both are what they are there: 1e-304 and -1.
+    """
+    k, r = _reduce(x if x > -700.0 else -700.0)
+    series, half = _series(r), from_bits(_ONE_BITS + ((k - 1) << 52))  # 2^k / 2
+    return fma(r, series, 1.0) * (2.0 * half), 2.0 * fma(half, r * series, half - 0.5)
 
 
 @inlined
@@ -189,8 +191,8 @@ def log1p(x: float) -> float:
     What is lost where 1 + x is rounded is put back by the logarithm's derivative there.
     """
     y = 1.0 + x
-    lost = (x - (y - 1.0)) / y
-    return log(y) + (lost if y > 0.0 and y < math.inf else 0.0)
+    inside = y > 0.0 and y < math.inf
+    return log(y) + ((x - (y - 1.0)) / y if inside else 0.0)
 
 
 _TWO_PI = 6.283185307179586

@@ -24,7 +24,7 @@ from snn.arithmetic import fma
 from snn.jit import inlined
 from snn.neurons.firing import fire
 from snn.neurons.integrate_and_fire import LIF
-from snn.neurons.model import Lowered, Parameter, Values, step_of
+from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values, step_of
 from snn.neurons.steps import DeltaArrivals, TwoCurrentsArrivals
 
 
@@ -158,3 +158,7 @@ class AdaptiveLIF(LIF):
             return Lowered(AdaptiveDelta(**parameters), AdaptiveDeltaState(values["v_rest"]), DeltaArrivals)
         state = AdaptiveExponentialState(values["v_rest"])
         return Lowered(AdaptiveExponential(**parameters), state, TwoCurrentsArrivals)
+
+    def flow(self, values: Values) -> Flowed:
+        """Refuse: a threshold that decays is none of `snn.neurons.crossings`."""
+        return Model.flow(self, values)

@@ -18,11 +18,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from snn.arithmetic import exp, falling, fma
+from snn.arithmetic import decay, exp, fma
 from snn.jit import inlined, shared
-from snn.neurons.crossings import course, crossing_of_pieces
+from snn.neurons.crossings import course, crossing_of_pieces, steepest
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached, response, rising_response
+
+_CLOSE = 2.0**-30  # of a time, where an error counts by its square
 
 
 class AlphaFlow(NamedTuple):
@@ -38,7 +40,7 @@ class AlphaFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float
+    fastest: float
     rate_syn: float
     gap_syn: float
     gain_syn: float
@@ -62,7 +64,7 @@ class TwoAlphasFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float
+    fastest: float
     rate_ex: float
     gap_ex: float
     gain_ex: float
@@ -102,26 +104,25 @@ class TwoAlphasFlowState(NamedTuple):
 
 
 @inlined
-def _decayed(rise, gone, i, i_rise, t):
-    """Return an alpha current and what feeds it after t ms; `gone` is e^{-st} - 1."""
-    fed = fma(rise * t, i_rise, i)
-    return fma(gone, fed, fed), fma(gone, i_rise, i_rise)
+def _decayed(rise, fall, i, i_rise, t):
+    """Return an alpha current and what feeds it after t ms; `fall` is e^{-st}."""
+    return fall * fma(rise * t, i_rise, i), fall * i_rise
 
 
 @advance.of(AlphaFlow)
 def _advance(p, s, t):
-    fallen, gone = falling(p.rate * t), falling(p.rate_syn * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    effect = response(p.gain_syn, p.gap_syn, p.near_syn, fallen, gone, t, p.gain)
-    rising = rising_response(p.rise_syn, p.gain_rise_syn, p.gap_syn, p.near_syn, fallen, 1.0 + gone, effect, t, p.gain)
+    leak, fall = decay(-p.rate * t), decay(-p.rate_syn * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    effect = response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, leak, fall, t)
+    rising = rising_response(p.gain, p.rise_syn, p.gain_rise_syn, p.gap_syn, p.near_syn, leak, fall, effect, t)
     change = fma(rising, s.i_rise, fma(effect, s.i_syn, change))
-    i_syn, i_rise = _decayed(p.rise_syn, gone, s.i_syn, s.i_rise, t)
+    i_syn, i_rise = _decayed(p.rise_syn, fall[0], s.i_syn, s.i_rise, t)
     return AlphaFlowState(s.u + change, s.current, i_syn, i_rise)
 
 
 @hold.of(AlphaFlow)
 def _hold(p, s, t):
-    i_syn, i_rise = _decayed(p.rise_syn, falling(p.rate_syn * t), s.i_syn, s.i_rise, t)
+    i_syn, i_rise = _decayed(p.rise_syn, decay(-p.rate_syn * t)[0], s.i_syn, s.i_rise, t)
     return AlphaFlowState(s.u, s.current, i_syn, i_rise)
 
 
@@ -149,6 +150,12 @@ def _course(p, s):
     return slope, fma(p.gain, change, -(p.rate * slope))
 
 
+@steepest.of(AlphaFlow)
+def _steepest(p, s):
+    current = abs(p.i_e + s.current) + abs(s.i_syn) + abs(s.i_rise)
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * current)
+
+
 @crossing.of(AlphaFlow)
 def _crossing(p, s, t):
     start, fall = _change(p.rate_syn, p.rise_syn, s.i_syn, s.i_rise)
@@ -164,23 +171,23 @@ def _change(rate, rise, i, i_rise):
 
 @advance.of(TwoAlphasFlow)
 def _advance_two(p, s, t):
-    fallen, gone_ex, gone_in = falling(p.rate * t), falling(p.rate_ex * t), falling(p.rate_in * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    effect = response(p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t, p.gain)
-    rising = rising_response(p.rise_ex, p.gain_rise_ex, p.gap_ex, p.near_ex, fallen, 1.0 + gone_ex, effect, t, p.gain)
+    leak, fall_ex, fall_in = decay(-p.rate * t), decay(-p.rate_ex * t), decay(-p.rate_in * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    effect = response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, leak, fall_ex, t)
+    rising = rising_response(p.gain, p.rise_ex, p.gain_rise_ex, p.gap_ex, p.near_ex, leak, fall_ex, effect, t)
     change = fma(rising, s.i_rise_ex, fma(effect, s.i_ex, change))
-    effect = response(p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t, p.gain)
-    rising = rising_response(p.rise_in, p.gain_rise_in, p.gap_in, p.near_in, fallen, 1.0 + gone_in, effect, t, p.gain)
+    effect = response(p.gain, p.gain_in, p.gap_in, p.near_in, leak, fall_in, t)
+    rising = rising_response(p.gain, p.rise_in, p.gain_rise_in, p.gap_in, p.near_in, leak, fall_in, effect, t)
     change = fma(rising, s.i_rise_in, fma(effect, s.i_in, change))
-    i_ex, i_rise_ex = _decayed(p.rise_ex, gone_ex, s.i_ex, s.i_rise_ex, t)
-    i_in, i_rise_in = _decayed(p.rise_in, gone_in, s.i_in, s.i_rise_in, t)
+    i_ex, i_rise_ex = _decayed(p.rise_ex, fall_ex[0], s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, fall_in[0], s.i_in, s.i_rise_in, t)
     return TwoAlphasFlowState(s.u + change, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
 
 
 @hold.of(TwoAlphasFlow)
 def _hold_two(p, s, t):
-    i_ex, i_rise_ex = _decayed(p.rise_ex, falling(p.rate_ex * t), s.i_ex, s.i_rise_ex, t)
-    i_in, i_rise_in = _decayed(p.rise_in, falling(p.rate_in * t), s.i_in, s.i_rise_in, t)
+    i_ex, i_rise_ex = _decayed(p.rise_ex, decay(-p.rate_ex * t)[0], s.i_ex, s.i_rise_ex, t)
+    i_in, i_rise_in = _decayed(p.rise_in, decay(-p.rate_in * t)[0], s.i_in, s.i_rise_in, t)
     return TwoAlphasFlowState(s.u, s.current, i_ex, i_rise_ex, i_in, i_rise_in)
 
 
@@ -211,6 +218,12 @@ def _course_two(p, s):
     return slope, fma(p.gain, change_ex + change_in, -(p.rate * slope))
 
 
+@steepest.of(TwoAlphasFlow)
+def _steepest_two(p, s):
+    current = abs(p.i_e + s.current) + abs(s.i_ex) + abs(s.i_rise_ex) + abs(s.i_in) + abs(s.i_rise_in)
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * current)
+
+
 class _Change(NamedTuple):
     """The function k; `gap` is d."""
 
@@ -234,21 +247,21 @@ def _value(k, t):
 
 
 @shared
-def _zero(k, low, high, close):
-    """Return where k, monotone from `low` to `high`, changes its sign, to within `close`; `high` if it does not."""
-    last, rising = high, _value(k, high) > 0.0
-    if (_value(k, low) > 0.0) == rising:
-        return last
-    slope, at = _derivative(k), fma(0.5, high - low, low)
-    while low < at < high:
-        value = _value(k, at)
-        low, high = (low, at) if (value > 0.0) == rising else (at, high)
+def _zero(k, low, high):
+    """Return where k, monotone from `low` to `high`, changes its sign; `high` if it does not."""
+    positive = _value(k, high) > 0.0
+    if (_value(k, low) > 0.0) == positive:
+        return high
+    slope, at, middle = _derivative(k), low, fma(0.5, high - low, low)
+    while low < middle < high:
         steepness = _value(slope, at)
-        step = -value / steepness if steepness != 0.0 else math.inf
-        if abs(step) <= close:
+        step = -_value(k, at) / steepness if steepness != 0.0 else math.inf
+        if abs(step) <= _CLOSE * at:
             return at
-        at = at + step if low < at + step < high else fma(0.5, high - low, low)
-    return at
+        at = at + step if low < at + step < high else middle
+        low, high = (low, at) if (_value(k, at) > 0.0) == positive else (at, high)
+        middle = fma(0.5, high - low, low)
+    return middle
 
 
 @crossing.of(TwoAlphasFlow)
@@ -257,12 +270,15 @@ def _crossing_two(p, s, t):
     p_2, q_2 = _change(p.rate_in, p.rise_in, s.i_in, s.i_rise_in)
     if p.rate_ex > p.rate_in:
         p_1, q_1, p_2, q_2 = p_2, q_2, p_1, q_1
+    end_1, end_2 = fma(-q_1, t, p_1), fma(-q_2, t, p_2)
+    if min(p_1, end_1, p_2, end_2) >= 0.0 or max(p_1, end_1, p_2, end_2) <= 0.0:  # so k has no zero in between
+        return crossing_of_pieces(p, s, (t, t, t, t, t))
     k = _Change(p_1, q_1, p_2, q_2, abs(p.rate_ex - p.rate_in))
     slope = _derivative(k)
     bend = _derivative(slope)
     turn = bend.p_2 / bend.q_2 if bend.q_2 != 0.0 else t
     turn = turn if 0.0 < turn < t else t
-    first, last = _zero(slope, 0.0, turn, p.close), _zero(slope, turn, t, p.close)
-    before = _zero(k, 0.0, first, p.close), _zero(k, first, turn, p.close)
-    after = _zero(k, turn, last, p.close), _zero(k, last, t, p.close)
+    first, last = _zero(slope, 0.0, turn), _zero(slope, turn, t)
+    before = _zero(k, 0.0, first), _zero(k, first, turn)
+    after = _zero(k, turn, last), _zero(k, last, t)
     return crossing_of_pieces(p, s, (before[0], before[1], after[0], after[1], t))

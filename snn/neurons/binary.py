@@ -24,13 +24,13 @@ class Binary(NamedTuple):
 
 
 class BinaryFlow(NamedTuple):
-    """What a unit needs on the exact engine, where v is u; it does not fire but change, at its updates."""
+    """What a unit needs on the exact engine; v is u."""
 
     origin: float
-    threshold: float  # beyond all u
+    threshold: float  # beyond all u: it does nothing by itself
     t_ref: float
+    level: float  # the unit's own threshold, which counts at updates
     tau: float  # ms between updates, on average
-    level: float  # which u must reach for the unit to be active
 
 
 class BinaryFlowState(NamedTuple):
@@ -78,6 +78,11 @@ def _wait(p, s, t):
     return s
 
 
+@fire.of(BinaryFlow)
+def _fire(p, s):
+    return s
+
+
 @crossing.of(BinaryFlow)
 def _crossing(p, s, t):
     return math.inf
@@ -86,11 +91,6 @@ def _crossing(p, s, t):
 @earliest.of(BinaryFlow)
 def _earliest(p, s):
     return math.inf
-
-
-@fire.of(BinaryFlow)
-def _fire(p, s):
-    return s
 
 
 @receive.of(BinaryFlow)
@@ -175,5 +175,5 @@ class McCullochPitts(Model):
         if self.update == "synchronous":
             expected = '"random", or engine="grid": without a grid no step is common to all'
             raise ValidationError("McCullochPitts", "update", self.update, expected)
-        parameters = BinaryFlow(0.0, _BEYOND, 0.0, values["tau"], values["threshold"])
+        parameters = BinaryFlow(0.0, _BEYOND, 0.0, values["threshold"], values["tau"])
         return Flowed(parameters, BinaryFlowState(0.0), BinaryChanges)

@@ -1,7 +1,6 @@
 """Integrate-and-fire neurons with delta synapses between events; the equations stand in `snn.neurons.responses`.
 
-With a constant current u goes from where it is to b I / a, so it reaches the threshold if the slope there, b I - a
-threshold, is positive, after
+With a constant current u goes from where it is to b I / a, and reaches a threshold below that after
 
     t = log(1 + a y) / a,    y = (threshold - u) / (b I - a threshold),
 
@@ -13,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from snn.arithmetic import falling, fma, log1p
+from snn.arithmetic import decay, fma, log1p
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached
 
@@ -42,8 +41,8 @@ class DeltaFlowState(NamedTuple):
 
 @advance.of(DeltaFlow)
 def _advance(p, s, t):
-    fallen = falling(p.rate * t)
-    return DeltaFlowState(s.u + fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current)), s.current)
+    leak = decay(-p.rate * t)
+    return DeltaFlowState(s.u + fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current)), s.current)
 
 
 @hold.of(DeltaFlow)
@@ -73,8 +72,9 @@ def _earliest(p, s):
 
 @crossing.of(DeltaFlow)
 def _crossing(p, s, t):
-    slope = fma(p.gain, p.i_e + s.current, -(p.rate * p.threshold))
-    if slope <= 0.0:
+    drive = p.i_e + s.current
+    slope = fma(p.gain, drive, -(p.rate * p.threshold))
+    if p.resistance * drive <= p.threshold or slope <= 0.0:
         return math.inf
     linear = (p.threshold - s.u) / slope
     at = linear if p.rate == 0.0 else log1p(p.rate * linear) / p.rate

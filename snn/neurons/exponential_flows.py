@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from snn.arithmetic import falling, fma, log
-from snn.neurons.crossings import course, crossing_of_piece, crossing_of_pieces
+from snn.arithmetic import decay, fma, log
+from snn.neurons.crossings import course, crossing_of_piece, crossing_of_pieces, steepest
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
 from snn.neurons.responses import drift, reached, response
 
@@ -27,7 +27,7 @@ class ExponentialFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float  # a last step towards a root is at most so long, in ms
+    fastest: float  # the largest of all rates in 1/ms
     rate_syn: float  # 1 / tau_syn
     gap_syn: float  # rate_syn - rate
     gain_syn: float  # gain / gap_syn
@@ -48,7 +48,7 @@ class TwoExponentialsFlow(NamedTuple):
     rate: float
     gain: float
     resistance: float
-    close: float
+    fastest: float
     rate_ex: float
     gap_ex: float
     gain_ex: float
@@ -80,15 +80,15 @@ class TwoExponentialsFlowState(NamedTuple):
 
 @advance.of(ExponentialFlow)
 def _advance(p, s, t):
-    fallen, decayed = falling(p.rate * t), falling(p.rate_syn * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    change = fma(response(p.gain_syn, p.gap_syn, p.near_syn, fallen, decayed, t, p.gain), s.i_syn, change)
-    return ExponentialFlowState(s.u + change, s.current, fma(decayed, s.i_syn, s.i_syn))
+    leak, fall = decay(-p.rate * t), decay(-p.rate_syn * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    change = fma(response(p.gain, p.gain_syn, p.gap_syn, p.near_syn, leak, fall, t), s.i_syn, change)
+    return ExponentialFlowState(s.u + change, s.current, fall[0] * s.i_syn)
 
 
 @hold.of(ExponentialFlow)
 def _hold(p, s, t):
-    return ExponentialFlowState(s.u, s.current, fma(falling(p.rate_syn * t), s.i_syn, s.i_syn))
+    return ExponentialFlowState(s.u, s.current, decay(-p.rate_syn * t)[0] * s.i_syn)
 
 
 @receive.of(ExponentialFlow)
@@ -114,6 +114,11 @@ def _course(p, s):
     return slope, -fma(p.rate, slope, p.gain * p.rate_syn * s.i_syn)
 
 
+@steepest.of(ExponentialFlow)
+def _steepest(p, s):
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * (abs(p.i_e + s.current) + abs(s.i_syn)))
+
+
 @crossing.of(ExponentialFlow)
 def _crossing(p, s, t):
     return crossing_of_piece(p, s, t)
@@ -121,17 +126,16 @@ def _crossing(p, s, t):
 
 @advance.of(TwoExponentialsFlow)
 def _advance_two(p, s, t):
-    fallen, gone_ex, gone_in = falling(p.rate * t), falling(p.rate_ex * t), falling(p.rate_in * t)
-    change = fma(fallen, s.u, drift(p, fallen, t) * (p.i_e + s.current))
-    change = fma(response(p.gain_ex, p.gap_ex, p.near_ex, fallen, gone_ex, t, p.gain), s.i_ex, change)
-    change = fma(response(p.gain_in, p.gap_in, p.near_in, fallen, gone_in, t, p.gain), s.i_in, change)
-    i_ex, i_in = fma(gone_ex, s.i_ex, s.i_ex), fma(gone_in, s.i_in, s.i_in)
-    return TwoExponentialsFlowState(s.u + change, s.current, i_ex, i_in)
+    leak, fall_ex, fall_in = decay(-p.rate * t), decay(-p.rate_ex * t), decay(-p.rate_in * t)
+    change = fma(leak[1], s.u, drift(p, leak, t) * (p.i_e + s.current))
+    change = fma(response(p.gain, p.gain_ex, p.gap_ex, p.near_ex, leak, fall_ex, t), s.i_ex, change)
+    change = fma(response(p.gain, p.gain_in, p.gap_in, p.near_in, leak, fall_in, t), s.i_in, change)
+    return TwoExponentialsFlowState(s.u + change, s.current, fall_ex[0] * s.i_ex, fall_in[0] * s.i_in)
 
 
 @hold.of(TwoExponentialsFlow)
 def _hold_two(p, s, t):
-    i_ex, i_in = fma(falling(p.rate_ex * t), s.i_ex, s.i_ex), fma(falling(p.rate_in * t), s.i_in, s.i_in)
+    i_ex, i_in = decay(-p.rate_ex * t)[0] * s.i_ex, decay(-p.rate_in * t)[0] * s.i_in
     return TwoExponentialsFlowState(s.u, s.current, i_ex, i_in)
 
 
@@ -155,8 +159,13 @@ def _earliest_two(p, s):
 @course.of(TwoExponentialsFlow)
 def _course_two(p, s):
     slope = fma(p.gain, p.i_e + s.current + s.i_ex + s.i_in, -(p.rate * s.u))
-    decay = fma(p.rate_ex, s.i_ex, p.rate_in * s.i_in)
-    return slope, -fma(p.rate, slope, p.gain * decay)
+    fading = fma(p.rate_ex, s.i_ex, p.rate_in * s.i_in)
+    return slope, -fma(p.rate, slope, p.gain * fading)
+
+
+@steepest.of(TwoExponentialsFlow)
+def _steepest_two(p, s):
+    return fma(p.rate, abs(s.u), 2.0 * p.gain * (abs(p.i_e + s.current) + abs(s.i_ex) + abs(s.i_in)))
 
 
 @crossing.of(TwoExponentialsFlow)

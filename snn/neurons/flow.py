@@ -53,7 +53,8 @@ def fire(p, s):
 def earliest(p, s):
     """Return a time in ms that is not after v's reaching the threshold if nothing arrives; inf if it never does.
 
-    It may be too early, also where v never gets there: it is what a few operations can tell.
+    v is below the threshold now. The time may be too early, also where v never gets there: it is what a few operations
+    can tell.
     """
 
 
@@ -66,8 +67,8 @@ def crossing(p, s, t):
 def update(p, s):
     """Return the state after an update of a binary unit, and whether the unit changed.
 
-    Such a unit does not fire: its threshold is beyond all u. Whoever calls draws the times of
-    updates, on average `tau` ms apart, and sends an event where the unit changed; a unit is active where ``n`` is 1.
+    Such a unit never fires by itself. Whoever calls draws the times of updates, on average `tau` ms apart, and sends an
+    event where the unit changed; a unit is active where ``n`` is 1.
     """
 
 

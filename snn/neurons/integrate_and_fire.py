@@ -218,8 +218,8 @@ class _IntegrateAndFire(Model):
             for port, tau in taus.items()
             for name, value in coefficients(tau_m, tau, c_m).items()
         }
-        close = responses.close(*taus.values(), *([] if tau_m is None else [tau_m]))
-        return Flowed(parameters(**membrane, close=close, **synapses), state(0.0), arrivals)
+        fastest = responses.fastest(*taus.values(), *([] if tau_m is None else [tau_m]))
+        return Flowed(parameters(**membrane, fastest=fastest, **synapses), state(0.0), arrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -29,7 +29,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from snn.arithmetic import angle, exp, expm1, fma, log1p, sine
+from snn.arithmetic import angle, decay, fma, log1p, sine
 from snn.jit import inlined, shared
 from snn.neurons.delta_flows import DeltaFlowState
 from snn.neurons.flow import advance, crossing, earliest, fire, hold, receive, receive_held
@@ -70,10 +70,9 @@ def _advance(p, s, t):
         above, below = u, fma(-p.square * u, t, 1.0)
     else:
         f = math.sqrt(-w / p.square)
-        rest = exp(-2.0 * p.square * f * t)
-        gone = -expm1(-2.0 * p.square * f * t)
-        above = f * fma(gone, u - f, 2.0 * rest * u)
-        below = fma(gone, f - u, 2.0 * rest * f)
+        left, gone = decay(-2.0 * p.square * f * t)
+        above = f * fma(-gone, u - f, 2.0 * left * u)
+        below = fma(-gone, f - u, 2.0 * left * f)
         if u == f:
             above, below = u, 1.0
     return DeltaFlowState(min(above / below, p.threshold) if below > 0.0 else p.threshold, s.current)
@@ -116,8 +115,6 @@ def _duration(p, s):
 
 @earliest.of(QuadraticFlow)
 def _earliest(p, s):
-    if s.u >= p.threshold:
-        return 0.0
     if fma(p.square * s.u, s.u, _push(p, s)) <= 0.0:
         return math.inf
     return _duration(p, s) * _EARLY

@@ -18,9 +18,11 @@ have, by variation of constants, the solution
     G(t)      = (e^{-at} - e^{-st}) / (s - a),
     H(t)      = (G(t) - t e^{-st}) / (s - a).
 
-All is computed from e^{-at} - 1 and e^{-st} - 1, so that short times add small numbers to u and lose nothing. G and H
-lose digits where the two rates are close to each other. Where neither is twice the other or more, G is computed as
-max(e^{-at}, e^{-st}) (1 - e^{-dt}) / d with d = |s - a|, in which nothing can overflow, and as t e^{-at} at d = 0.
+Sums are of e^{-at} - 1 and e^{-st} - 1, so that short times add small numbers to u and lose nothing; what is multiplied
+by powers of t are e^{-at} and e^{-st}, which keep their digits however small they become. G and H lose digits where the
+two rates are close to each other. Where neither is twice the other or more, G is computed as
+max(e^{-at}, e^{-st}) (1 - e^{-dt}) / d with d = |s - a|, in which nothing can overflow, and as t e^{-at} at d = 0, and
+H from the series of (H(t) / t^2) e^{at} in (s - a) t where that is small.
 
 Bounds
 ------
@@ -36,40 +38,42 @@ from typing import Any
 
 import numpy as np
 
-from snn.arithmetic import falling, fma
+from snn.arithmetic import expm1, fma
 from snn.jit import inlined
 
-_CLOSE = 2.0**-20  # of the shortest time constant; see `snn.neurons.crossings`
 _UNBOUNDED = 1e300  # mV a pA
 _SLACK = 1.0 + 2.0**-40  # keeps bounds on their side of what they bound, however they are rounded
 
 
 @inlined
-def drift(p, fallen, t):
-    """Return what 1 pA of a constant current adds to u in t ms; `fallen` is e^{-at} - 1."""
-    return p.gain * t if p.rate == 0.0 else -p.resistance * fallen
+def drift(p, leak, t):
+    """Return what 1 pA of a constant current adds to u in t ms.
+
+    `leak` is e^{-at} and e^{-at} - 1, as `snn.arithmetic.decay` returns them.
+    """
+    return p.gain * t if p.rate == 0.0 else -p.resistance * leak[1]
 
 
 @inlined
-def response(gain, gap, near, fallen, fallen_syn, t, gain_m):
+def response(gain, gain_syn, gap, near, leak, fall, t):
     """Return b G(t), what 1 pA of a current that decays adds to u in t ms.
 
-    `gain` is b / (s - a), `gap` s - a; `fallen` and `fallen_syn` are e^{-at} - 1 and e^{-st} - 1, `gain_m` is b.
+    `gain` is b, `gain_syn` b / (s - a), `gap` s - a; `fall` is e^{-st} and e^{-st} - 1, `leak` that for a.
     """
     if near:
-        slower = 1.0 + max(fallen, fallen_syn)
-        return slower * (gain_m * t if gap == 0.0 else -abs(gain) * falling(abs(gap) * t))
-    return gain * (fallen - fallen_syn)
+        slower = max(leak[0], fall[0])
+        return slower * (gain * t if gap == 0.0 else -abs(gain_syn) * expm1(-abs(gap) * t))
+    return gain_syn * (leak[1] - fall[1])
 
 
 _SERIES = 0.5  # the largest |(s - a) t| for which H is taken from a series
 
 
 @inlined
-def rising_response(rise, gain_rise, gap, near, fallen, decay, effect, t, gain_m):
+def rising_response(gain, rise, gain_rise, gap, near, leak, fall, effect, t):
     """Return b e s H(t), what 1 pA of i_rise adds to u in t ms.
 
-    `rise` is e s, `gain_rise` e s / (s - a), `decay` e^{-st}, `effect` b G(t); the others are as for `response`.
+    `rise` is e s, `gain_rise` e s / (s - a), `effect` b G(t); the others are as for `response`.
     """
     x = -gap * t
     if near and abs(x) < _SERIES:  # the sum of x^k / (k! (k + 2)), to less than 2^-58
@@ -87,13 +91,13 @@ def rising_response(rise, gain_rise, gap, near, fallen, decay, effect, t, gain_m
         y = fma(x, y, 1 / 8)
         y = fma(x, y, 1 / 3)
         y = fma(x, y, 1 / 2)
-        return rise * gain_m * (1.0 + fallen) * (t * t) * y
-    return gain_rise * fma(-gain_m * t, decay, effect)
+        return rise * gain * leak[0] * (t * t) * y
+    return gain_rise * fma(-gain * t, fall[0], effect)
 
 
 @inlined
 def reached(p, u, drive, peak, current):
-    """Return a time before which u cannot reach the threshold, inf if never.
+    """Return a time before which u, below the threshold at first, cannot reach it; inf if never.
 
     Parameters
     ----------
@@ -108,13 +112,13 @@ def reached(p, u, drive, peak, current):
     current : float
         The most that these currents can come to, in pA.
     """
-    if max(u, p.resistance * drive) + peak < p.threshold:
+    if max(u, p.resistance * drive) + peak <= p.threshold:
         return math.inf
     # Until then du/dt is below what it would be with the largest current throughout, which only falls.
     steepest = fma(p.gain, drive + current, -(p.rate * u))
     if steepest <= 0.0:
         return math.inf
-    return max((p.threshold - u) / (steepest * _SLACK), 0.0)
+    return (p.threshold - u) / (steepest * _SLACK)
 
 
 def membrane(tau_m: Any, v_rest: Any, values: dict[str, Any], soft: bool) -> dict[str, Any]:
@@ -134,9 +138,9 @@ def membrane(tau_m: Any, v_rest: Any, values: dict[str, Any], soft: bool) -> dic
     }
 
 
-def close(*taus: Any) -> Any:
-    """Return how short a last step towards a root is, in ms, where these are the time constants."""
-    return _CLOSE * np.minimum.reduce(np.broadcast_arrays(*taus))
+def fastest(*taus: Any) -> Any:
+    """Return the largest rate in 1/ms, where these are the time constants."""
+    return 1.0 / np.minimum.reduce(np.broadcast_arrays(*taus))
 
 
 def exponential(tau_m: Any, tau: Any, c_m: Any) -> dict[str, Any]:

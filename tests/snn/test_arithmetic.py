@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn.arithmetic import bits, exp, expm1, fma, from_bits, log, sine
+from snn.arithmetic import angle, bits, decay, exp, expm1, fma, from_bits, log, log1p, sine
 
-FUNCTIONS = {"exp": exp, "expm1": expm1, "log": log, "sine": sine}
-UNITS = {"exp": 1.0, "expm1": 3.0, "log": 1.0}  # in the last place
+FUNCTIONS = {"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "sine": sine}
+UNITS = {"exp": 1.0, "expm1": 3.0, "log": 1.0, "log1p": 2.0}  # in the last place
 
 
 def compile_loop(function):
@@ -40,6 +40,9 @@ def arguments(name):
     if name == "log":
         everywhere = np.ldexp(rng.uniform(0.5, 1.0, 3000), rng.integers(-1073, 1024, 3000))
         return np.concatenate([everywhere, rng.uniform(0.3, 3.0, 3000), 1.0 + small[np.abs(small) < 0.9]])
+    if name == "log1p":
+        large = 10.0 ** rng.uniform(-3.0, 300.0, 3000)
+        return np.concatenate([large, rng.uniform(-1.0, 3.0, 3000), small[small > -1.0]])
     if name == "sine":
         return np.concatenate([rng.uniform(-1000.0, 1000.0, 3000), np.arange(-2.0, 2.0, 0.125), small])
     everywhere = rng.uniform(-746.0, 709.78, 3000) if name == "exp" else rng.uniform(-45.0, 709.78, 3000)
@@ -64,6 +67,36 @@ def test_sines_are_near_the_truth():
             assert abs(mpmath.mpf(float(y)) - mpmath.sinpi(2 * mpmath.mpf(float(at)))) <= 4e-16, at
 
 
+@numba.njit(error_model="numpy")
+def compiled_decay(x):
+    return decay(x)
+
+
+@given(st.floats(-800.0, 0.0))
+def test_decays_are_exponentials(x):
+    pair = compiled_decay(x)
+    assert tuple(map(bits, pair)) == tuple(map(bits, decay(x)))
+    assert pair[0] == exp(max(x, -700.0))
+    assert bits(pair[1] + 0.0) == bits(expm1(x) + 0.0) or abs(x) < 2.0**-1000
+
+
+@numba.njit(error_model="numpy")
+def compiled_angle(x, y):
+    return angle(x, y)
+
+
+def test_angles_are_near_the_truth():
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(3000, 2)) * 10.0 ** rng.uniform(-20, 20, (3000, 2))
+    points = np.concatenate([points, rng.normal(size=(2000, 2)), [(1, 0), (-1, 0), (0, 1), (1, 1), (-1, 1)]])
+    with mpmath.workprec(200):
+        for x, y in np.abs(points) * [1, 1] * np.where(rng.random((len(points), 1)) < 0.5, [1, 1], [-1, 1]):
+            truth = mpmath.atan2(mpmath.mpf(float(y)), mpmath.mpf(float(x)))
+            found = compiled_angle(x, y)
+            assert abs(mpmath.mpf(float(found)) - truth) <= min(8e-16, 4e-16 * max(abs(truth), 5e-324)), (x, y)
+            assert bits(found) == bits(angle(float(x), float(y)))
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_compiled_and_plain_give_the_same_bits(name):
     x = arguments(name)[::5]
@@ -86,6 +119,8 @@ def test_compiled_and_plain_give_the_same_bits_anywhere(x, name):
         *(("expm1", x, y) for x, y in [(math.inf, math.inf), (709.7827128933841, math.inf), (math.nan, math.nan)]),
         *(("log", x, y) for x, y in [(0.0, -math.inf), (-0.0, -math.inf), (1.0, 0.0), (math.inf, math.inf)]),
         *(("log", x, y) for x, y in [(-5e-324, math.nan), (-math.inf, math.nan), (math.nan, math.nan)]),
+        *(("log1p", x, y) for x, y in [(-1.0, -math.inf), (-2.0, math.nan), (0.0, 0.0), (5e-324, 5e-324)]),
+        *(("log1p", x, y) for x, y in [(math.inf, math.inf), (math.nan, math.nan), (1e-300, 1e-300)]),
     ],
 )
 def test_ends_of_the_range(name, x, expected):
