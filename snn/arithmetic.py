@@ -112,11 +112,11 @@ def _series(r):
     Summed in pairs, then pairs of these (Estrin's scheme): what waits for what is half as long as in Horner's.
     """
     z = r * r
-    a = fma(z, fma(r, 1 / 24, 1 / 6), fma(r, 0.5, 1.0))
-    b = fma(z, fma(r, 1 / 40320, 1 / 5040), fma(r, 1 / 720, 1 / 120))
-    c = fma(z, fma(r, 1 / 479001600, 1 / 39916800), fma(r, 1 / 3628800, 1 / 362880))
+    a = fma(z, fma(r, 1 / 120, 1 / 24), fma(r, 1 / 6, 0.5))
+    b = fma(z, fma(r, 1 / 362880, 1 / 40320), fma(r, 1 / 5040, 1 / 720))
+    c = fma(z, fma(r, 1 / 6227020800, 1 / 479001600), fma(r, 1 / 39916800, 1 / 3628800))
     w = z * z
-    return fma(w, fma(w, fma(w, 1 / 6227020800, c), b), a)
+    return fma(r, fma(w, fma(w, c, b), a), 1.0)
 
 
 @inlined
