@@ -1,7 +1,10 @@
 """``allornone bench``: what it measures, and that its checksum tells spikes apart."""
 
 import hashlib
+import itertools
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ KEYS = {
     *("spikes_sha256", "scale", "seed", "engine"),
 }
 SMALL = {"brunel": 0.05, "pd14": 0.05}
+SAME_SPIKES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "same_spikes.py"))
 
 
 @pytest.fixture
@@ -79,6 +83,34 @@ def test_the_checksum_counts_time_and_neuron():
 
     assert of([1, 2], [3, 0]) == of([2, 1], [0, 3])
     assert len({of([1, 2], [3, 0]), of([1, 2], [0, 3]), of([1, 1], [3, 0]), of([], [])}) == 4
+
+
+def test_same_spikes_compares_runs_in_every_way(threads_meet):
+    line = SAME_SPIKES["examine"]("brunel", 0.1, 30.0, 5)
+    network = NETWORKS["brunel"](scale=0.1, seed=5)
+    recording = snn.Simulation(network, dt=DT).run(30.0)
+    records = [recording.spikes[name] for name in network.populations]
+    assert line["spikes"] == sum(map(len, records)) > 100
+    assert (line["blocks"], line["runs"], line["equal"]) == ([1, 2, 3, 4], 12, True)
+    assert line["spikes_sha256"] == checksum(records)
+
+
+def test_same_spikes_tells_of_runs_that_differ(monkeypatch, capsys):
+    numbers = itertools.count()
+    monkeypatch.setitem(SAME_SPIKES["main"].__globals__, "checksum", lambda records: str(next(numbers) // 11))
+    monkeypatch.setattr("sys.argv", ["same_spikes", "--networks", "sparse", "--scale", "0.05", "--sim-ms", "1"])
+    with pytest.raises(SystemExit) as told:
+        SAME_SPIKES["main"]()
+    line = json.loads(capsys.readouterr().out)
+    assert (told.value.code, line["equal"], line["runs"]) == (1, False, 12)
+    assert line["spikes_sha256"]["4 threads, again"] == "1"
+
+
+@pytest.mark.parametrize("steps", [1, 7, 12, 2_000])
+def test_uneven_pieces_are_the_whole(steps):
+    pieces = SAME_SPIKES["uneven"](steps * DT)
+    assert sum(round(piece / DT) for piece in pieces) == steps
+    assert pieces[0] == DT
 
 
 def test_the_table_has_the_same_figures(run):
