@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     *("errors", "memory", "units", "jit", "arithmetic", "quantiles", "random", "checks", "neurons", "synapses"),
     *("connectivity", "stimuli", "population", "projection", "network", "program", "engines", "interrupts", "extras"),
-    *("statistics", "plotting", "recording", "simulation", "networks"),
+    *("statistics", "plotting", "recording", "settling", "simulation", "networks"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 

@@ -39,7 +39,7 @@ from snn.program.tables import (
 )
 from snn.program.varying import flow_of, lower_varying
 from snn.random import Distribution, poisson_thresholds
-from snn.stimuli import Current, GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
+from snn.stimuli import Counts, Current, GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
 
 _TRAINS = {
     Poisson: POISSON_TRAINS,
@@ -47,7 +47,7 @@ _TRAINS = {
     InhomogeneousPoisson: VARYING_TRAINS,
     GammaTrains: GAMMA_TRAINS,
 }
-_STREAMS = 64  # streams of random numbers set aside for each thing in a network
+STREAMS = 64  # streams of random numbers set aside for each thing in a network
 
 
 def lower_model(population: Population, values: Values, dt: float) -> Lowered:
@@ -75,9 +75,9 @@ class _Lowering:
         self.order: list[Population | Source] = [*self.populations, *self.trains]
         self.node = {item.name: i for i, item in enumerate(self.order)}
         # Streams are numbered by kind and order, so that adding a part leaves what the others draw.
-        self.stream = {name: _STREAMS * (3 * i + 1) for i, name in enumerate(network.populations)}
-        self.stream |= {name: _STREAMS * (3 * i + 2) for i, name in enumerate(network.sources)}
-        self.projection_stream = [_STREAMS * (3 * i + 3) for i in range(len(network.projections))]
+        self.stream = {name: STREAMS * (3 * i + 1) for i, name in enumerate(network.populations)}
+        self.stream |= {name: STREAMS * (3 * i + 2) for i, name in enumerate(network.sources)}
+        self.projection_stream = [STREAMS * (3 * i + 3) for i in range(len(network.projections))]
 
     # ---- neurons
 
@@ -93,7 +93,7 @@ class _Lowering:
         for group in self.members:
             lowered = [self.lowered[p.name] for p in group]
             states = [
-                neurons.initial_state(p, low, self.seed, self.stream[p.name] + _STREAMS // 2)
+                neurons.initial_state(p, low, self.seed, self.stream[p.name] + STREAMS // 2)
                 for p, low in zip(group, lowered, strict=True)
             ]
             self.groups.append(neurons.group(lowered, states, [p.size for p in group]))
@@ -262,7 +262,7 @@ class _Lowering:
             low = self.lowered[p.name]
             if low.counted:
                 port, mean = low.arrivals._fields.index(low.counted[0]), np.broadcast_to(low.counted[1], p.size)
-                yield self.node[p.name], port, 0, p.size, 1, self.stream[p.name] + _STREAMS - 1, mean
+                yield self.node[p.name], port, 0, p.size, 1, self.stream[p.name] + STREAMS - 1, mean
 
     def _noise_table(self, noise: list) -> Noise:
         noise.sort(key=lambda entry: entry[0])
@@ -370,6 +370,9 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) 
         raise ValidationError("lower", "weight_bits", weight_bits, "32 or 16")
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
+    for source in network.sources.values():
+        if isinstance(source.stimulus, Counts):
+            raise ValidationError(f"{source.name!r}", "engine", "grid", 'engine="exact": counts have no steps')
     work = _Lowering(network, dt, threads, weight_bits)
     work.lower_neurons()
     work.lower_nodes()
