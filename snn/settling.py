@@ -10,6 +10,7 @@ import numpy as np
 from snn import checks
 from snn.engines.staircase_cpu import Plan, StaircaseCpu
 from snn.errors import ValidationError
+from snn.interrupts import held
 from snn.network import Network
 from snn.population import Neurons, view_of
 from snn.program.bounds import check_bounds
@@ -41,10 +42,13 @@ class Settling:
         list_events: bool,
     ) -> Settled:
         """Give the input and go on until nothing is under way; see `snn.Simulation.settle`."""
+        if not self.engine.at_rest:
+            expected = "reset() first: the last call ended before the network was at rest"
+            raise ValidationError("settle", "inputs", inputs, expected)
         checks.choice("settle", "schedule", schedule, SCHEDULES)
         if schedule == "phased" and self.program.cyclic:
             names = ", ".join(repr(self.program.names[node]) for node in self.program.cyclic)
-            expected = f'"coalescing" or "free": the populations {names} depend on themselves'
+            expected = f'"coalescing" or "free": a cycle goes through {names}'
             raise ValidationError("settle", "schedule", schedule, expected)
         window = checks.number("settle", "window", window, minimum=0.0, unit="ms")
         if window and schedule != "coalescing":
@@ -52,15 +56,16 @@ class Settling:
         limit = min(checks.integer("settle", "max_events", max_events, minimum=0), _MOST_EVENTS)
         if not isinstance(list_events, bool):
             raise ValidationError("settle", "list_events", list_events, "True or False")
-        if not self.engine.at_rest:
-            expected = "reset() first: the last call ended before the network was at rest"
-            raise ValidationError("settle", "inputs", list(inputs), expected)
         at = np.zeros(1) if times is None else _times(times)
         counts = self._counts(inputs, at, times is not None)
         check_bounds(self.program, self._sizes(counts), limit)
         self._listed = list_events
         plan = Plan(counts, at, SCHEDULES.index(schedule), window, limit, self._said(at[-1]), list_events)
-        self.engine.settle(plan)
+        self.engine.begin(plan)
+        done = False
+        while not done:
+            with held():
+                done = self.engine.advance()
         return self.settled()
 
     def settled(self) -> Settled:

@@ -99,7 +99,7 @@ class Simulation:
         self._known = network.populations | network.sources  # what is added to the network later is not simulated
         self._settling = Settling(network, self.batch, threads, weight_bits) if stairs else None
         if self._settling is not None:
-            self.program = self._settling.program
+            self.program: Any = self._settling.program
             return
         self.program = lower(network, dt, threads, weight_bits)
         self._probes = tuple(network.probes)

@@ -45,7 +45,7 @@ class _Bounds:
             if sums is None:
                 reached = (self.now[node] + self.limit,) * 2
             else:
-                reached = tuple(2 + sums[0] // one for one in (below, step))
+                reached = tuple((2 * sums[0] + one) // (2 * one) for one in (below, step))
             return max(self.now[node], *(min(abs(e), r) for e, r in zip(ends, reached, strict=True)))
         return max(self.now[node], math.prod(sums or [0]))
 

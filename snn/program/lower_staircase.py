@@ -52,7 +52,7 @@ class _Lowering:
             largest[node][port] = max(largest[node][port], *map(abs, bounds))
         for sizes, item in zip(largest, self.items, strict=True):
             if isinstance(item, Population) and not sizes.any():  # nothing arrives: what is there from the start counts
-                sizes[0] = max((_largest(value) for value in item.initial.values()), default=0.0)
+                sizes[0] = max((_largest(value) for value in item.initial.values()), default=0.0) or 1.0
         self.quanta = [
             np.ones(len(sizes)) if ports > 1 else np.array([synapses.quantum_of(w, self.weight_bits) for w in sizes])
             for ports, sizes in zip(self.ports, largest, strict=True)
@@ -64,7 +64,7 @@ class _Lowering:
         return node, 0 if projection.port is None else _ports(projection.target).index(projection.port)
 
     def lower_nodes(self) -> None:
-        """Number the neurons, and lower every model."""
+        """Give the neurons their numbers, and lower every model."""
         sizes = np.array([item.size for item in self.items], np.int64)
         slots = sizes * self.ports
         lowered = [
@@ -93,7 +93,7 @@ class _Lowering:
         rules = [p.rule for p in self.network.projections if p.target is item]
         whole = rules and all(isinstance(rule, Dense) for rule in rules)
         shape = item.shape or ()
-        return ((item.size if whole else shape[-1] if len(shape) == 3 else 1)).bit_length() - 1
+        return (item.size if whole else shape[-1] if len(shape) == 3 else 1).bit_length() - 1
 
     def _initial(self, node: int) -> np.ndarray:
         """Return the sums that a population begins with, by port, then neuron."""
@@ -200,7 +200,7 @@ class _Lowering:
         table, own = patterns.table(), patterns.all_weights()
         synapse_starts = _starts(np.array([len(one[1]) for one in lists], np.int64))
         row_starts = _starts(np.array([len(one[0]) for one in lists], np.int64))
-        columns = {name: np.zeros(len(rows), np.int64) for name in Fans._fields}
+        columns: dict[str, np.ndarray] = {name: np.zeros(len(rows), np.int64) for name in Fans._fields}
         columns["delay"], columns["geometry"] = np.zeros(len(rows)), np.zeros((len(rows), 12), np.int64)
         for place, i in enumerate(order):
             row = rows[i]

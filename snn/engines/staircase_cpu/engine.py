@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from snn.engines.staircase_cpu.memory import (
     Memory,
     Plan,
     Scratch,
+    Tables,
     fresh_counts,
     grow,
     make_flight,
@@ -27,11 +29,10 @@ from snn.engines.staircase_cpu.memory import (
     tables_of,
 )
 from snn.errors import ResourceError
-from snn.interrupts import held
 from snn.memory import require
 from snn.program.staircase import StaircaseProgram
 
-_PARCELS = 4096  # to begin with
+_PARCELS, _LOGGED = 4096, 4096  # to begin with: events under way, and events that are listed
 
 
 class _Share:
@@ -39,7 +40,7 @@ class _Share:
 
     def __init__(self, program: StaircaseProgram, first: int, last: int):
         self.program, self.first, self.last = program, first, last
-        self.status = RESTED
+        self.status: int = RESTED
         self.scratch: Scratch = make_scratch(program)
         self.flight: Flight
         self.counters: Counters
@@ -50,16 +51,17 @@ class _Share:
     def begin(self, logs: bool) -> None:
         """Start with the first sample."""
         self.status, self.counters.sample[0] = -1, self.first
-        self.log, self.taken = make_log(len(self.program.fan_out) if logs else 0), []
+        self.log, self.taken = make_log(_LOGGED if logs else 0), []
 
-    def provide(self) -> None:
-        """Give the kernel what it has stopped for."""
+    def advance(self, tables: Tables, memory: Memory, plan: Plan) -> None:
+        """Give the kernel what it has stopped for, and let it go on."""
         if self.status == NO_ROOM:
             lacking = int(self.counters.needed[0] - self.counters.parcels[0])
             self.flight = grow(self.flight, self.counters, len(self.flight.heap) + max(len(self.flight.heap), lacking))
         if self.status == LOG_FULL:
             self.take()
             self.log = make_log(max(len(self.log.time), int(self.counters.needed[0])))
+        self.status = run(tables, memory, self.scratch, self.flight, self.counters, self.log, plan, self.last)
 
     def take(self) -> None:
         """Take what is in the log out of it."""
@@ -108,38 +110,38 @@ class StaircaseCpu:
         self.memory = memory._replace(**fresh_counts(self.batch, len(self.program.fan_out)))
         memory.sums[:], memory.fresh[:] = self.program.sums, True
         ends = [share * self.batch // self.threads for share in range(self.threads + 1)]
-        self.shares = [_Share(self.program, *pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
+        self.shares = [_Share(self.program, *pair) for pair in pairwise(ends)]
         self.at_rest = True
 
-    def settle(self, plan: Plan) -> None:
-        """Give the input, and go on until nothing is under way.
+    def begin(self, plan: Plan) -> None:
+        """Take up a plan, of which `advance` does the work."""
+        self.memory = self.memory._replace(**fresh_counts(self.batch, len(self.program.fan_out)))
+        for share in self.shares:
+            share.begin(plan.logs)
+        self.plan, self.at_rest = plan, False
 
-        An interrupt, or an error, leaves it as it is then: events are under way, and only `reset` helps.
+    def advance(self) -> bool:
+        """Go on for a while; returns whether all samples are at rest.
+
+        Until they are, events are under way, and what was recorded is not complete.
 
         Raises
         ------
         ResourceError
-            If a sample emits more events than the plan allows.
+            If a sample emits more events than the plan allows. Only `reset` helps then.
         """
-        self.memory = self.memory._replace(**fresh_counts(self.batch, len(self.program.fan_out)))
-        for share in self.shares:
-            share.begin(plan.logs)
-        self.at_rest = False
+        busy = [share for share in self.shares if share.status != RESTED]
 
         def work(number: int, counter: Any) -> None:
-            share = busy[number]
-            share.provide()
-            share.status = run(
-                self.tables, self.memory, share.scratch, share.flight, share.counters, share.log, plan, share.last
-            )
+            busy[number].advance(self.tables, self.memory, self.plan)
 
-        while busy := [share for share in self.shares if share.status != RESTED]:
-            with held():
-                run_together(work, len(busy))
-            for share in busy:
-                if share.status == TOO_MANY:
-                    raise ResourceError(self._too_many(int(share.counters.sample[0]), plan.limit))
-        self.at_rest = True
+        if busy:
+            run_together(work, len(busy))
+        for share in busy:
+            if share.status == TOO_MANY:
+                raise ResourceError(self._too_many(int(share.counters.sample[0]), self.plan.limit))
+        self.at_rest = all(share.status == RESTED for share in self.shares)
+        return self.at_rest
 
     def _too_many(self, sample: int, limit: int) -> str:
         nodes, counts = self.program.nodes, self.memory.up[sample] + self.memory.down[sample]

@@ -155,7 +155,9 @@ def fresh_counts(batch: int, neurons: int) -> dict[str, np.ndarray]:
 def tables_of(program: StaircaseProgram) -> Tables:
     """Return a Program as the kernels see it."""
     order = np.array(program.order, np.int64)
-    return Tables(program.nodes, program.fans, program.wires, program.parameters, order, program.fan_out, _spread(program))
+    return Tables(
+        program.nodes, program.fans, program.wires, program.parameters, order, program.fan_out, _spread(program)
+    )
 
 
 def _spread(program: StaircaseProgram) -> np.ndarray:
@@ -172,12 +174,19 @@ def _spread(program: StaircaseProgram) -> np.ndarray:
 
 def make_scratch(program: StaircaseProgram) -> Scratch:
     """Return room for one share."""
-    runs, cells = 1 + int(_spread(program).max(initial=0)), int(program.nodes.first_cell[-1])
-    columns = [np.zeros(int(program.nodes.size.max()), np.int64) for _ in range(4)]
-    wanted = np.zeros(1 << int(program.nodes.shift.max()), np.int64)
-    flags, touched = np.zeros(cells, np.bool_), np.zeros(cells, np.int64)
-    count = np.zeros(len(program.names), np.int64)
-    return Scratch(*columns, np.zeros((runs, 4), np.int64), wanted, flags, touched, count)
+    nodes, most = program.nodes, int(program.nodes.size.max())
+    cells, runs = int(nodes.first_cell[-1]), 1 + int(_spread(program).max(initial=0))
+    return Scratch(
+        neuron=np.zeros(most, np.int64),
+        change=np.zeros(most, np.int64),
+        begin=np.zeros(most, np.int64),
+        end=np.zeros(most, np.int64),
+        runs=np.zeros((runs, 4), np.int64),
+        wanted=np.zeros(1 << int(nodes.shift.max()), np.int64),
+        flags=np.zeros(cells, np.bool_),
+        touched=np.zeros(cells, np.int64),
+        count=np.zeros(len(nodes.kind), np.int64),
+    )
 
 
 def make_flight(parcels: int, fans: int) -> tuple[Flight, Counters]:

@@ -112,7 +112,7 @@ def reach(fans, targets, j, source, events, begin, end, runs, counters, bests):
     kind, first, shape = fans.kind[j], fans.first_weight[j], fans.geometry[j]
     if kind == CONV2D:
         return _conv2d(first, shape, source, events, runs)
-    if kind == SUM_POOL2D or kind == MAX_POOL2D:
+    if kind in (SUM_POOL2D, MAX_POOL2D):
         maximum, first_counter, first_best = kind == MAX_POOL2D, fans.first_counter[j], fans.first_best[j]
         return _pool2d(maximum, first, shape, source, events, runs, counters, first_counter, bests, first_best)
     if kind == LISTED:

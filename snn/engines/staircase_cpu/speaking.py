@@ -36,7 +36,13 @@ def touch_all(nodes, scratch):
 @internal
 def look(tables, node, sample, scratch):
     """Look at the cells of a node that have been touched; lists who speaks, and returns how many."""
-    nodes, parameters, sums, levels, wanted = tables.nodes, tables.parameters, sample.sums, sample.levels, scratch.wanted
+    nodes, parameters, sums, levels, wanted = (
+        tables.nodes,
+        tables.parameters,
+        sample.sums,
+        sample.levels,
+        scratch.wanted,
+    )
     kind, size, shift, rows, width = (
         nodes.kind[node],
         nodes.size[node],
