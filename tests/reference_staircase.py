@@ -264,7 +264,7 @@ def _random_layer(rng, net, nodes, name):
     if kind in ("conv", "sum", "max"):
         source = images[rng.integers(len(images))]
         size = int(rng.integers(1, min(source.shape[:2]) + 1))
-        options = {"stride": int(rng.integers(1, 3)), "padding": int(rng.integers(0, 1 + size // 2))}
+        options = {"stride": int(rng.integers(1, 4)), "padding": int(rng.integers(0, 1 + size // 2))}
         if kind == "conv":
             rule = snn.Conv2d(random_weights(rng, (size, size, source.shape[2], int(rng.integers(1, 4)))), **options)
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snn.connectivity import Dense, MaxPool2d, OneToOne
+from snn.connectivity import Conv2d, Dense, MaxPool2d, OneToOne
 from snn.errors import ValidationError
 from snn.network import Network, Population, Projection
 from snn.neurons.staircase import Levels, StaircaseModel
@@ -167,9 +167,11 @@ class _Lowering:
         elif isinstance(projection.rule, OneToOne):
             weights = np.broadcast_to(weights, projection.target.size)
         integers = synapses.to_integers(weights, one.quanta[one.ports[0]])
+        rule: Any = projection.rule
+        if isinstance(rule, Conv2d):
+            integers = integers[:, columns_in_runs(rule.size[1], rule.stride[1])]
         number = patterns.add(projection, one.source, one.target, one.ports[0], integers, 0)
         sizes = np.abs(integers.astype(np.int64))
-        rule: Any = projection.rule
         if isinstance(rule, Dense):
             reach = sizes.sum(axis=1).max(initial=0)
         elif isinstance(rule, OneToOne | MaxPool2d):
@@ -225,6 +227,15 @@ class _Lowering:
             np.concatenate([np.zeros(0, np.int64), *starts]).astype(np.int64),
         )
         self.columns["first_fan"] = np.searchsorted(self.fans.source, np.arange(len(self.items) + 1)).astype(np.int64)
+
+
+def columns_in_runs(size: int, stride: int) -> list[int]:
+    """Return the columns of a kernel in the order in which one row of targets needs them.
+
+    From one target to the next the column falls by `stride`: those that are equal modulo stride stand together, the
+    largest first.
+    """
+    return [column for rest in range(stride) for column in range(size)[rest::stride][::-1]]
 
 
 def _ports(item: Source | Population) -> tuple[str, ...]:

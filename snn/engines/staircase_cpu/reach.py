@@ -15,11 +15,19 @@ from snn.program.tables import CONV2D, DENSE, MAX_POOL2D, SUM_POOL2D
 
 
 @inlined
+def _divide(a, b):
+    """Return quotient and remainder of numbers from 0 to 2^32 - 1: at that size they take half as long."""
+    quotient = np.int64(np.uint32(a) // np.uint32(b))
+    return quotient, a - quotient * b
+
+
+@inlined
 def _windows(position, size, stride, padding, outputs):
     """Return the first and one past the last window that hold a position along one axis."""
     shifted = position + padding
-    first = max(0, (shifted - size + stride) // stride)
-    return first, min(outputs, shifted // stride + 1)
+    first, _ = _divide(max(0, shifted - size + stride), stride)
+    last, _ = _divide(shifted, stride)
+    return first, min(outputs, last + 1)
 
 
 @inlined
@@ -30,19 +38,23 @@ def _run(runs, k, target, weight, length, events):
 
 @inlined
 def _conv2d(first, shape, source, events, runs):
+    """A run for each row of targets: `columns_in_runs` has put their weights side by side."""
     width, channels, out_height, out_width, out_channels = shape[1], shape[2], shape[3], shape[4], shape[5]
-    size_y, size_x, padding_y, padding_x = shape[6], shape[7], shape[10], shape[11]
-    position, channel = source // channels, source % channels
-    y, x = position // width, position % width
+    size_y, size_x, stride_x, padding_y, padding_x = shape[6], shape[7], shape[9], shape[10], shape[11]
+    position, channel = _divide(source, channels)
+    y, x = _divide(position, width)
     y0, y1 = _windows(y, size_y, shape[8], padding_y, out_height)
-    x0, x1 = _windows(x, size_x, shape[9], padding_x, out_width)
+    x0, x1 = _windows(x, size_x, stride_x, padding_x, out_width)
+    column = x + padding_x - x0 * stride_x
+    each, more = _divide(size_x, stride_x)
+    place, rest = _divide(column, stride_x)
+    place = rest * each + min(rest, more) + (each - 1 if rest >= more else each) - place
     found = 0
-    for out_y in range(y0, y1):
-        kernel_y = y + padding_y - out_y * shape[8]
-        for out_x in range(x0, x1):
-            kernel_x = x + padding_x - out_x * shape[9]
-            weight = first + ((channel * size_y + kernel_y) * size_x + kernel_x) * out_channels
-            _run(runs, found, (out_y * out_width + out_x) * out_channels, weight, out_channels, events)
+    if x0 < x1:
+        for out_y in range(y0, y1):
+            row = y + padding_y - out_y * shape[8]
+            weight = first + ((channel * size_y + row) * size_x + place) * out_channels
+            _run(runs, found, (out_y * out_width + x0) * out_channels, weight, (x1 - x0) * out_channels, events)
             found += 1
     return found
 
@@ -63,9 +75,10 @@ def _largest(counters, first, shape, out_y, out_x, channel):
 def _pool2d(maximum, first, shape, source, events, runs, counters, first_counter, bests, first_best):
     """Sum-pooling passes the events on; max-pooling what they change of the largest count of each window."""
     channels, out_width = shape[2], shape[4]
-    position, channel = source // channels, source % channels
-    y0, y1 = _windows(position // shape[1], shape[6], shape[8], shape[10], shape[3])
-    x0, x1 = _windows(position % shape[1], shape[7], shape[9], shape[11], out_width)
+    position, channel = _divide(source, channels)
+    y, x = _divide(position, shape[1])
+    y0, y1 = _windows(y, shape[6], shape[8], shape[10], shape[3])
+    x0, x1 = _windows(x, shape[7], shape[9], shape[11], out_width)
     before = after = np.int64(0)
     if maximum:
         before = counters[first_counter + source]
