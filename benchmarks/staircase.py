@@ -25,7 +25,7 @@ import numpy as np
 import snn
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
-import reference_staircase as reference  # noqa: E402
+import reference_staircase as reference
 
 SCHEDULES = ("phased", "coalescing", "free")
 SAMPLES = 16  # a network

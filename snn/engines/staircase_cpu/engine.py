@@ -53,14 +53,19 @@ class _Share:
         self.status, self.counters.sample[0] = -1, self.first
         self.log, self.taken = make_log(_LOGGED if logs else 0), []
 
-    def advance(self, tables: Tables, memory: Memory, plan: Plan) -> None:
-        """Give the kernel what it has stopped for, and let it go on."""
+    def provide(self) -> None:
+        """Give the kernel what it has stopped for."""
         if self.status == NO_ROOM:
-            lacking = int(self.counters.needed[0] - self.counters.parcels[0])
-            self.flight = grow(self.flight, self.counters, len(self.flight.heap) + max(len(self.flight.heap), lacking))
+            room = len(self.flight.heap)
+            room += max(room, int(self.counters.needed[0] - self.counters.parcels[0]))
+            require(8 * len(Flight._fields) * room, f"{room:,} events under way")
+            self.flight = grow(self.flight, self.counters, room)
         if self.status == LOG_FULL:
             self.take()
             self.log = make_log(max(len(self.log.time), int(self.counters.needed[0])))
+
+    def advance(self, tables: Tables, memory: Memory, plan: Plan) -> None:
+        """Let the kernel go on."""
         self.status = run(tables, memory, self.scratch, self.flight, self.counters, self.log, plan, self.last)
 
     def take(self) -> None:
@@ -128,9 +133,11 @@ class StaircaseCpu:
         Raises
         ------
         ResourceError
-            If a sample emits more events than the plan allows. Only `reset` helps then.
+            If a sample emits more events than the plan allows, or memory does not suffice. Only `reset` helps then.
         """
         busy = [share for share in self.shares if share.status != RESTED]
+        for share in busy:
+            share.provide()
 
         def work(number: int, counter: Any) -> None:
             busy[number].advance(self.tables, self.memory, self.plan)

@@ -38,7 +38,7 @@ def _run(runs, k, target, weight, length, events):
 
 @inlined
 def _conv2d(first, shape, source, events, runs):
-    """A run for each row of targets: `columns_in_runs` has put their weights side by side."""
+    """List a run for each row of targets: `columns_in_runs` has put their weights side by side."""
     width, channels, out_height, out_width, out_channels = shape[1], shape[2], shape[3], shape[4], shape[5]
     size_y, size_x, stride_x, padding_y, padding_x = shape[6], shape[7], shape[9], shape[10], shape[11]
     position, channel = _divide(source, channels)
