@@ -2,8 +2,10 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -287,6 +289,18 @@ def test_networks_with_cycles_come_to_rest_or_are_stopped(schedule):
     assert sim.settle({"x": [0, 0]}, schedule=schedule).levels["ring"].tolist() == [[0, 0], [0, 0]]
     with pytest.raises(snn.ValidationError, match="'ring'"):
         sim.settle({"x": [0, 0]})
+
+
+def test_a_network_that_never_rests_can_be_interrupted():
+    sim = snn.Simulation(loop([[-5.0, 0.0], [0.0, -5.0]]), engine="exact")
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        sim.settle({"x": [3, 3]}, schedule="free", max_events=2**62)
+    timer.join()
+    assert sim.settled.events["ring"].sum() > 0
+    sim.reset()
+    assert sim.settle({"x": [0, 0]}, schedule="free").levels["ring"].tolist() == [[0, 0]]
 
 
 def test_a_gated_recurrent_cell_settled_step_by_step_is_the_quantised_one():
