@@ -224,7 +224,7 @@ def _check_staircase(owner: str, source: Neurons | Source, target: View, delay: 
 
 def _check_port(owner: str, target: View, port: Any) -> None:
     """Refuse a port that the target's model does not have, or none where it has several to choose from."""
-    ports = target.population.model.ports
+    ports = target.population.model.open_ports
     if ports and port not in ports:
         raise ValidationError(owner, "port", port, " or ".join(f'"{one}"' for one in ports))
     if not ports and port is not None:

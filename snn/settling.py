@@ -91,7 +91,7 @@ class Settling:
         """Return a state variable of a population, or of a slice of one, (batch, n)."""
         view = view_of(neurons)
         name = view.population.name
-        ports = view.population.model.ports or ("u",)
+        ports = view.population.model.open_ports or ("u",)
         if variable not in (*ports, "s"):
             raise ValidationError("state", "variable", variable, f"one of {', '.join((*ports, 's'))}")
         if variable == "s":

@@ -24,7 +24,7 @@ import snn
 
 def quantum(network, population, port):
     """What weights into a port are multiples of; ports to choose from count."""
-    if population.model.ports:
+    if population.model.open_ports:
         return 1.0
     weights = []
     for p in network.projections:
@@ -94,7 +94,7 @@ def twin(network, counts):
             continue
         population = waiting.pop(0)
         model, totals = population.model, []
-        for port in model.ports or (None,):
+        for port in model.open_ports or (None,):
             total = np.tile(biases(network, population, port), (samples, 1))
             for p, matrix in incoming:
                 if p.port == port and isinstance(p.rule, snn.MaxPool2d):
@@ -124,7 +124,7 @@ class _Run:
         self.said = {n.name: [0] * n.size for n in self.nodes}
         self.unit = {p.name: quantum(network, p, None) for p in network.populations.values()}
         self.sums = {
-            p.name: [biases(network, p, port).tolist() for port in p.model.ports or (None,)]
+            p.name: [biases(network, p, port).tolist() for port in p.model.open_ports or (None,)]
             for p in network.populations.values()
         }
         self.fans, self.heap, self.number, self.changes = [], [], itertools.count(), {n.name: [] for n in self.nodes}
@@ -153,7 +153,7 @@ class _Run:
     def arrivals(self, k, delay, i, change):
         """Yield every target that a change reaches, as it is added to its sum."""
         p, by_source, counts = self.fans[k]
-        port = 0 if p.port is None else p.target.model.ports.index(p.port)
+        port = 0 if p.port is None else p.target.model.open_ports.index(p.port)
         sums = self.sums[p.target.name][port]
         before = list(counts)
         counts[i] += change

@@ -96,7 +96,7 @@ class Model:
     """
 
     fixed: ClassVar[tuple[str, ...]] = ()  # parameters that no run may change, and variables that start as they do
-    ports: ClassVar[tuple[str, ...]] = ()  # what a projection must choose from; none where the weight's sign decides
+    open_ports: ClassVar[tuple[str, ...]] = ()  # ports that a projection must choose from; none where weights decide
 
     def __post_init__(self):
         for field in fields(self):

@@ -24,7 +24,7 @@ class Product(StaircaseModel):
     are ``a`` and ``b``, integers.
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("a", "b")
+    open_ports: ClassVar[tuple[str, ...]] = ("a", "b")
 
     def levels_for(self, owner: str, quantum: float) -> Levels:
         """Return what the engine needs: nothing but the kind."""

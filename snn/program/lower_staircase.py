@@ -239,7 +239,7 @@ def columns_in_runs(size: int, stride: int) -> list[int]:
 
 
 def _ports(item: Source | Population) -> tuple[str, ...]:
-    return () if isinstance(item, Source) else item.model.ports or ("u",)
+    return () if isinstance(item, Source) else item.model.open_ports or ("u",)
 
 
 def _largest(value: Any) -> float:
