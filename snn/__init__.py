@@ -46,10 +46,13 @@ from snn.neurons import (
     HodgkinHuxley,
     Izhikevich,
     McCullochPitts,
+    Product,
+    Quantizer,
+    Staircase,
 )
 from snn.program import ExactProgram, Program, lower, lower_exact
 from snn.random import Normal, Uniform
-from snn.recording import Recording
+from snn.recording import Changes, Recording, Settled
 from snn.simulation import Simulation
 from snn.synapses import TsodyksMarkram
 
@@ -61,6 +64,7 @@ __all__ = [
     "AdaptiveLIF",
     "AllToAll",
     "BackendUnavailable",
+    "Changes",
     "ConductanceLIF",
     "Conv2d",
     "CustomModel",
@@ -85,12 +89,16 @@ __all__ = [
     "NumericalError",
     "OneToOne",
     "PairwiseBernoulli",
+    "Product",
     "Program",
+    "Quantizer",
     "Recording",
     "ResourceError",
+    "Settled",
     "Simulation",
     "SnnError",
     "Sparse",
+    "Staircase",
     "SumPool2d",
     "TsodyksMarkram",
     "Uniform",

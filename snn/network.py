@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -91,8 +91,7 @@ class Network(Inputs):
         if not isinstance(model, Model):
             raise ValidationError(owner, "model", model, "a neuron model such as snn.LIF()")
         size = math.prod(shape)
-        for field in fields(model):
-            checks.fits(owner, field.name, getattr(model, field.name), size)
+        model.check_size(owner, size)
         if initial is not None and not isinstance(initial, Mapping):
             raise ValidationError(owner, "initial", initial, 'values by the names of variables, such as {"v": 0.0}')
         start_values = {}
@@ -116,6 +115,7 @@ class Network(Inputs):
         weight: float | np.ndarray | Distribution | None = None,
         delay: float | np.ndarray | Distribution | None = None,
         plasticity: TsodyksMarkram | None = None,
+        port: str | None = None,
     ) -> list[Projection]:
         """Connect populations, slices of them or stimuli to populations or slices of them.
 
@@ -135,9 +135,12 @@ class Network(Inputs):
             Negative weights inhibit. An array has an element a synapse, in the rule's order. 1 by default; not for
             rules that bring their weights.
         delay : float, array or distribution, optional
-            In ms, at least one step between neurons. One step by default; none for stimuli.
+            In ms, at least one step between neurons. One step by default; none for stimuli. Between staircase neurons
+            any number above 0, and 1 by default.
         plasticity : TsodyksMarkram, optional
             Short-term plasticity; an array in it has an element a source. Not for convolution and pooling.
+        port : str, optional
+            Where the events arrive, for models with ports to choose from, such as `snn.Product`.
 
         Returns
         -------
@@ -159,7 +162,7 @@ class Network(Inputs):
                 if not self._knows(one, (Population, Source) if role == "source" else (Population,)):
                     expected = "a population, a slice of one (or, as source, a stimulus) of this network"
                     raise ValidationError("connect", role, one, expected)
-        made = [project(one, other, rule, weight, delay, plasticity) for one in ends[0] for other in ends[1]]
+        made = [project(one, other, rule, weight, delay, plasticity, port) for one in ends[0] for other in ends[1]]
         self.projections.extend(made)
         return made
 

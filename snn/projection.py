@@ -10,10 +10,10 @@ import numpy as np
 from snn import checks
 from snn.connectivity import Dense, Layer, Listed, MaxPool2d, OneToOne, Rule, SumPool2d
 from snn.errors import ValidationError
-from snn.neurons import McCullochPitts
+from snn.neurons import McCullochPitts, StaircaseModel
 from snn.population import Neurons, Population, View, view_of
 from snn.random import Distribution
-from snn.stimuli import Source
+from snn.stimuli import Counts, Source
 from snn.synapses import TsodyksMarkram
 
 
@@ -32,6 +32,8 @@ class Projection:
     delay : float, ndarray, distribution or None
         In ms.
     plasticity : TsodyksMarkram or None
+    port : str or None
+        Where the events arrive, if the target's model leaves a choice.
     """
 
     source: Population | Source
@@ -44,6 +46,7 @@ class Projection:
     weight: float | np.ndarray | Distribution
     delay: float | np.ndarray | Distribution | None
     plasticity: TsodyksMarkram | None
+    port: str | None
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class Projection:
 
 
 def project(
-    source: Neurons | Source, target: Neurons, rule: Any, weight: Any, delay: Any, plasticity: Any
+    source: Neurons | Source, target: Neurons, rule: Any, weight: Any, delay: Any, plasticity: Any, port: Any
 ) -> Projection:
     """Return the projection, or refuse what does not fit; the arguments are those of `snn.Network.connect`."""
     owner = f"connect {source.name!r} to {target.name!r}"
@@ -94,6 +97,8 @@ def project(
         _check_plasticity(owner, source, rule, plasticity)
     if not flows:
         _check_binary(owner, source, into, rule, plasticity)
+    _check_staircase(owner, source, into, delay, plasticity)
+    _check_port(owner, into, port)
     return Projection(
         source=source.population if isinstance(source, View) else source,
         source_start=source.start if isinstance(source, View) else 0,
@@ -105,6 +110,7 @@ def project(
         weight=_check_weight(owner, rule, weight, synapses, "1" if flows else into.population.model.weight_unit),
         delay=delay,
         plasticity=plasticity,
+        port=port,
     )
 
 
@@ -201,6 +207,34 @@ def _check_binary(owner: str, source: Neurons | Source, target: View, rule: Any,
         raise ValidationError(owner, "rule", rule, "a list of synapses, Dense or OneToOne, to binary units")
     if binary and plasticity is not None:
         raise ValidationError(owner, "plasticity", plasticity, "nothing: synapses of binary units are static")
+
+
+def _check_staircase(owner: str, source: Neurons | Source, target: View, delay: Any, plasticity: Any) -> None:
+    """Refuse to mix staircase neurons, whose events have a sign, with others; and what only others have."""
+    stairs = isinstance(target.population.model, StaircaseModel)
+    if isinstance(source, Source):
+        fits = isinstance(source.stimulus, Counts) == stairs
+    else:
+        fits = isinstance(view_of(source).population.model, StaircaseModel) == stairs
+    if not fits:
+        expected = "staircase neurons, from such neurons or from Network.counts, or none at either end"
+        raise ValidationError(owner, "target", target.name, expected)
+    if stairs and plasticity is not None:
+        raise ValidationError(owner, "plasticity", plasticity, "nothing: synapses of staircase neurons are static")
+    if stairs and not isinstance(source, Source) and delay is not None:
+        bounds = delay.bounds if isinstance(delay, Distribution) else (np.min(delay, initial=1.0),)
+        if bounds[0] <= 0.0:
+            raise ValidationError(owner, "delay", delay, "delays > 0 ms between staircase neurons")
+
+
+def _check_port(owner: str, target: View, port: Any) -> None:
+    """Refuse a port that the target's model does not have, or none where it has several to choose from."""
+    ports = target.population.model.open_ports
+    if ports and port not in ports:
+        raise ValidationError(owner, "port", port, " or ".join(f'"{one}"' for one in ports))
+    if not ports and port is not None:
+        expected = f"nothing: {type(target.population.model).__name__} leaves no choice"
+        raise ValidationError(owner, "port", port, expected)
 
 
 def _flows(source: Neurons | Source) -> bool:

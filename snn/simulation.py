@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -21,7 +21,9 @@ from snn.network import Network
 from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
 from snn.program import draw, flow_model, lower, lower_exact, lower_model, pack, stimulus_input
-from snn.recording import Recording, SpikeRecord, Trace, join, rising
+from snn.program.lower_staircase import is_staircase
+from snn.recording import Recording, Settled, SpikeRecord, Trace, join, rising
+from snn.settling import Settling
 from snn.stimuli import Current, Poisson, Source, SpikeTrains
 
 Report = Literal["bar"] | Callable[[float, float], None] | None
@@ -38,7 +40,8 @@ class Simulation:
     engine : {"grid", "exact", "auto"}
         Grid: all neurons are updated in steps of dt; for dense activity. Exact: events at their exact times, nothing in
         between; for sparse activity and precise times. Auto: the one that is likely the faster (see `engine` and
-        `reason` of the simulation); docs/engines.md compares them.
+        `reason` of the simulation); docs/engines.md compares them. Networks of
+        staircase neurons run on the exact engine, and `settle`.
     device : {"cpu"}
         Where it runs.
     threads : int
@@ -88,6 +91,9 @@ class Simulation:
         if not isinstance(network, Network):
             raise ValidationError("Simulation", "network", network, "a snn.Network")
         checks.choice("Simulation", "engine", engine, ("grid", "exact", "auto"))
+        stairs = is_staircase(network)
+        if stairs and engine == "grid":
+            raise ValidationError("Simulation", "engine", engine, '"exact": staircase neurons have no steps')
         if device != "cpu":
             raise BackendUnavailable(f"device = {device!r} is not available; device='cpu' is")
         threads = checks.integer("Simulation", "threads", threads, minimum=1)
@@ -95,6 +101,13 @@ class Simulation:
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
         seed = network.seed if seed is None else checks.seed("Simulation", seed)
         self.network = network
+        self._known = network.populations | network.sources  # what is added to the network later is not simulated
+        self._settling: Settling | None = None
+        if stairs:
+            self.engine, self.reason = "exact", "staircase neurons have no steps"
+            self._settling = Settling(network, self.batch, threads, weight_bits)
+            self.program: Any = self._settling.program
+            return
         self.engine, self.reason = choose(network) if engine == "auto" else (engine, "asked for")
         if self.engine == "exact":
             if engine == "exact" and (dt is not None or weight_bits != 32):
@@ -108,7 +121,6 @@ class Simulation:
             self.program = lower(network, dt, threads, weight_bits)
             self.dt = self.program.dt
             self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
-        self._known = network.populations | network.sources  # what is added to the network later is not simulated
         self._probes = tuple(network.probes)
         self._values: dict[str, dict[str, Any]] = {}
         self._parts: list[Recording] = []
@@ -118,11 +130,13 @@ class Simulation:
     @property
     def time(self) -> float:
         """Time simulated so far in ms."""
+        self._refuse_stairs("time")
         return self._engine.time
 
     @property
     def recording(self) -> Recording:
         """Everything recorded since the start or the last `reset`; also what an interrupted run had reached."""
+        self._refuse_stairs("recording")
         self._gather()
         return join(self._parts) if self._parts else self._record(0.0)
 
@@ -151,6 +165,7 @@ class Simulation:
         NumericalError
             If a neuron's state is not finite any more.
         """
+        self._refuse_stairs("run")
         duration = checks.number("run", "duration", duration, minimum=0.0, unit="ms")
         goal: Any = self._engine.goal(duration)
         first, reached = self._engine.time, duration == 0.0
@@ -169,6 +184,72 @@ class Simulation:
             finish()
         return join(self._parts[begun:]) if len(self._parts) > begun else self._record(first)
 
+    def settle(
+        self,
+        inputs: Mapping[str, ArrayLike],
+        *,
+        schedule: Literal["phased", "coalescing", "free"] = "phased",
+        times: ArrayLike | None = None,
+        window: float = 0.0,
+        max_events: int = 100_000_000,
+        list_events: bool = False,
+    ) -> Settled:
+        """Give a network of staircase neurons its input, and go on until no event is under way.
+
+        Another call goes on from there: a second image arrives as what changes from the first to it. The schedule
+        decides how many events there are on the way, never what the neurons have said in the end.
+
+        Parameters
+        ----------
+        inputs : dict of str to array of int
+            What the inputs (`snn.Network.counts`) count from now on, (*shape) for all samples or (batch, *shape); those
+            not named stay as they are.
+        schedule : {"phased", "coalescing", "free"}
+            Phased: population after population, in an order in which each depends on earlier ones only; a neuron
+            speaks once, when all its input has come, which takes the fewest events there can be. The others go by
+            delays. Coalescing: what arrives at a neuron at one time is added up before it speaks. Free: every event
+            arrives by itself, in the order of (time, source, synapse), and the neuron speaks at once.
+        times : array (windows,), optional
+            The input comes in windows, at these times in ms; `inputs` then have a leading axis of as many elements,
+            what is counted from each time on.
+        window : float
+            In ms; with "coalescing" neurons speak at multiples of it only.
+        max_events : int
+            How many events the populations of a sample may emit: networks with cycles may never come to rest.
+        list_events : bool
+            Whether to list the events one by one.
+
+        Returns
+        -------
+        Settled
+
+        Raises
+        ------
+        ValidationError
+            If an argument is refused, or sums could become larger than int64 holds; nothing has changed then.
+        ResourceError
+            If `max_events` is exceeded. `settled` then has what there was up to there, and `reset` starts anew.
+
+        Examples
+        --------
+        >>> import snn
+        >>> net = snn.Network()
+        >>> half = net.population("half", 1, snn.Quantizer(step=2.0, low=0))
+        >>> _ = net.connect(net.counts("input", 1), half, snn.OneToOne())
+        >>> snn.Simulation(net, engine="exact").settle({"input": [7]}).levels["half"]
+        array([[4]])
+        """
+        if self._settling is None:
+            raise ValidationError("settle", "network", list(self.network.populations), "one of staircase neurons")
+        return self._settling.settle(inputs, schedule, times, window, max_events, list_events)
+
+    @property
+    def settled(self) -> Settled:
+        """What the last `settle` has come to, or had come to when it was cut off."""
+        if self._settling is None:
+            raise ValidationError("settled", "network", list(self.network.populations), "one of staircase neurons")
+        return self._settling.settled()
+
     def set(self, target: Neurons | Source, **values: ArrayLike) -> None:
         """Change parameters of a population, or of a slice of one, or the input of a stimulus from now on.
 
@@ -185,6 +266,7 @@ class Simulation:
         ValidationError
             If there is no such parameter or a value is refused; nothing is changed then.
         """
+        self._refuse_stairs("set")
         if isinstance(target, Source):
             self._set_source(target, values)
         else:
@@ -193,6 +275,8 @@ class Simulation:
     def state(self, neurons: Neurons, variable: str = "v") -> np.ndarray:
         """Return a copy of a state variable of a population, or of a slice of one, now, (batch, n)."""
         self._own(neurons, Population, "state")
+        if self._settling is not None:
+            return self._settling.state(neurons, variable)
         view, population = view_of(neurons), view_of(neurons).population
         names = self._engine.variables(population.name)
         if variable not in names:
@@ -201,8 +285,16 @@ class Simulation:
 
     def reset(self, first_sample: int = 0) -> None:
         """Go back to time 0, the initial state and an empty recording; what `set` has changed stays."""
+        if self._settling is not None:
+            self._settling.reset()
+            return
         self._engine.reset(checks.integer("reset", "first_sample", first_sample, minimum=0))
         self._parts, self._gathered = [], 0.0
+
+    def _refuse_stairs(self, owner: str) -> None:
+        """Refuse what networks of staircase neurons do not have."""
+        if self._settling is not None:
+            raise ValidationError(owner, "network", list(self.network.populations), "spiking neurons; see settle")
 
     def _gather(self) -> None:
         """Take over what the engine has recorded in its last span, unless that is done."""

@@ -9,7 +9,9 @@ from snn.neurons.discrete import DiscreteLIF
 from snn.neurons.hodgkin_huxley import HodgkinHuxley
 from snn.neurons.integrate_and_fire import IF, LIF
 from snn.neurons.model import Model, step
+from snn.neurons.product import Product
 from snn.neurons.quadratic import QIF, Izhikevich
+from snn.neurons.staircase import Quantizer, Staircase, StaircaseModel
 
 __all__ = [
     "IF",
@@ -24,5 +26,9 @@ __all__ = [
     "Izhikevich",
     "McCullochPitts",
     "Model",
+    "Product",
+    "Quantizer",
+    "Staircase",
+    "StaircaseModel",
     "step",
 ]

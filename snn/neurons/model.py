@@ -115,6 +115,7 @@ class Model:
     """
 
     fixed: ClassVar[tuple[str, ...]] = ()  # parameters that no run may change, and variables that start as they do
+    open_ports: ClassVar[tuple[str, ...]] = ()  # ports that a projection must choose from; none where weights decide
 
     def __post_init__(self):
         for field in fields(self):
@@ -130,6 +131,11 @@ class Model:
     def weight_unit(self) -> str:
         """Unit of the weights of spikes that arrive here."""
         return _WEIGHT_UNITS.get(getattr(self, "synapse", ""), "1")
+
+    def check_size(self, owner: str, size: int) -> None:
+        """Refuse parameters that do not fit a population of `size` neurons."""
+        for field in fields(self):
+            checks.fits(owner, field.name, getattr(self, field.name), size)
 
     def port(self, weight_is_negative: bool) -> str:
         """Return the name of the port that a spike of this sign arrives at."""

@@ -95,11 +95,17 @@ def first_of_nodes(nodes: list[int], count: int) -> np.ndarray:
     return np.searchsorted(nodes, np.arange(count + 1)).astype(np.int64)
 
 
-def notes_of(lists: list[Listed], dt: float) -> Iterator[str]:
-    """Yield what rounding changed."""
+def weight_notes(lists: list[Listed]) -> Iterator[str]:
+    """Yield what rounding changed of weights."""
     for one in lists:
         loss = one.loss()
         if loss > _LOSS:
             yield f"{one.projection.name}: rounding changes a weight by {loss:.1e} of itself"
+
+
+def notes_of(lists: list[Listed], dt: float) -> Iterator[str]:
+    """Yield what rounding changed."""
+    for one in lists:
+        yield from weight_notes([one])
         if isinstance(one.projection.delay, Distribution):
             yield f"{one.projection.name}: delays drawn are rounded to multiples of {dt:g} ms"

@@ -36,7 +36,7 @@ from snn.program.tables import (
     Synapses,
 )
 from snn.program.varying import lower_varying
-from snn.stimuli import GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
+from snn.stimuli import Counts, GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
 
 _TRAINS = {
     Poisson: POISSON_TRAINS,
@@ -233,6 +233,9 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) 
         raise ValidationError("lower", "weight_bits", weight_bits, "32 or 16")
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
+    for source in network.sources.values():
+        if isinstance(source.stimulus, Counts):
+            raise ValidationError(f"{source.name!r}", "engine", "grid", 'engine="exact": counts have no steps')
     work = _Lowering(network, dt, threads, weight_bits)
     work.lower_neurons()
     work.lower_nodes()

@@ -10,6 +10,7 @@ import numpy as np
 
 from snn import checks
 from snn.errors import ValidationError
+from snn.stimuli.counts import Counts
 from snn.stimuli.courses import course
 from snn.stimuli.currents import Current, NoiseCurrent, SampledCurrent, SineCurrent
 from snn.stimuli.source import Source
@@ -78,6 +79,11 @@ class Inputs:
         """Add spikes at given times, a train a neuron (see `SpikeTrains`)."""
         self._claim(name)
         return self._add(Source(name, SpikeTrains(trains)))  # pyright: ignore[reportArgumentType]
+
+    def counts(self, name: str, shape: int | tuple[int, ...]) -> Source:
+        """Add the input of a network of staircase neurons: an integer an element (see `Counts`)."""
+        owner = self._claim(name)
+        return self._add(Source(name, Counts(self._shape(owner, shape))))
 
     def current(
         self,

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snn.stimuli.counts import Counts
 from snn.stimuli.currents import Current, NoiseCurrent, SampledCurrent, SineCurrent
 from snn.stimuli.spikes import GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
 
 Stimulus = (
-    Poisson | InhomogeneousPoisson | GammaTrains | SpikeTrains | Current | SampledCurrent | SineCurrent | NoiseCurrent
+    Poisson
+    | InhomogeneousPoisson
+    | GammaTrains
+    | SpikeTrains
+    | Counts
+    | Current
+    | SampledCurrent
+    | SineCurrent
+    | NoiseCurrent
 )
 
 

@@ -1,0 +1,195 @@
+"""A network of staircase neurons, given input until it is at rest: what is behind `snn.Simulation.settle`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from snn import checks
+from snn.engines.staircase_cpu import Plan, StaircaseCpu
+from snn.errors import ValidationError
+from snn.interrupts import held
+from snn.network import Network
+from snn.population import Neurons, view_of
+from snn.program.bounds import check_bounds
+from snn.program.lower_staircase import lower_staircase
+from snn.program.staircase import INPUT
+from snn.recording import Changes, Settled
+
+SCHEDULES = ("phased", "coalescing", "free")
+_MOST_EVENTS = 2**62  # an int64 holds twice as many
+
+
+class Settling:
+    """A network of staircase neurons with its state; the arguments are those of `snn.Simulation`."""
+
+    def __init__(self, network: Network, batch: int, threads: int, weight_bits: int):
+        self.program, self.batch = lower_staircase(network, weight_bits), batch
+        self.engine = StaircaseCpu(self.program, batch, threads)
+        nodes = self.program.nodes
+        self.inputs = [name for name, kind in zip(self.program.names, nodes.kind, strict=True) if kind == INPUT]
+        self._listed = False
+
+    def settle(
+        self,
+        inputs: Mapping[str, object],
+        schedule: str,
+        times: object,
+        window: float,
+        max_events: int,
+        list_events: bool,
+    ) -> Settled:
+        """Give the input and go on until nothing is under way; see `snn.Simulation.settle`."""
+        if not self.engine.at_rest:
+            expected = "reset() first: the last call ended before the network was at rest"
+            raise ValidationError("settle", "inputs", inputs, expected)
+        checks.choice("settle", "schedule", schedule, SCHEDULES)
+        if schedule == "phased" and self.program.cyclic:
+            names = ", ".join(repr(self.program.names[node]) for node in self.program.cyclic)
+            expected = f'"coalescing" or "free": a cycle goes through {names}'
+            raise ValidationError("settle", "schedule", schedule, expected)
+        window = checks.number("settle", "window", window, minimum=0.0, unit="ms")
+        if window and schedule != "coalescing":
+            raise ValidationError("settle", "window", window, 'nothing: only schedule="coalescing" has one')
+        limit = min(checks.integer("settle", "max_events", max_events, minimum=0), _MOST_EVENTS)
+        if not isinstance(list_events, bool):
+            raise ValidationError("settle", "list_events", list_events, "True or False")
+        at = np.zeros(1) if times is None else _times(times)
+        counts = self._counts(inputs, at, times is not None)
+        check_bounds(self.program, self._sizes(counts), limit)
+        self._listed = list_events
+        plan = Plan(counts, at, SCHEDULES.index(schedule), window, limit, self._said(at[-1]), list_events)
+        self.engine.begin(plan)
+        done = False
+        while not done:
+            with held():
+                done = self.engine.advance()
+        return self.settled()
+
+    def settled(self) -> Settled:
+        """Return what the last settling has come to, or had come to when it was cut off."""
+        program, memory = self.program, self.engine.memory
+        parts = {name: self._part(node) for node, name in enumerate(program.names)}
+        shapes = dict(zip(program.names, program.shapes, strict=True))
+
+        def by_name(array: np.ndarray) -> dict[str, np.ndarray]:
+            return {name: array[:, part].reshape(self.batch, *shapes[name]) for name, part in parts.items()}
+
+        return Settled(
+            levels=by_name(memory.levels.copy()),
+            sums={name: self._sums(name) for name in program.names if name not in self.inputs},
+            positive=by_name(memory.up),  # of this settling; the next one has arrays of its own
+            negative=by_name(memory.down),
+            operations=memory.operations,
+            duration=memory.last,
+            changes=self._changes(parts) if self._listed else None,
+        )
+
+    def state(self, neurons: Neurons, variable: str) -> np.ndarray:
+        """Return a state variable of a population, or of a slice of one, (batch, n)."""
+        view = view_of(neurons)
+        name = view.population.name
+        ports = view.population.model.open_ports or ("u",)
+        if variable not in (*ports, "s"):
+            raise ValidationError("state", "variable", variable, f"one of {', '.join((*ports, 's'))}")
+        if variable == "s":
+            values = self.engine.memory.levels[:, self._part(self.program.names.index(name))]
+            return values[:, view.start : view.stop].astype(np.float64)
+        sums = self._sums(name).reshape(self.batch, view.population.size, len(ports))
+        return sums[:, view.start : view.stop, ports.index(variable)].copy()
+
+    def reset(self) -> None:
+        """Go back to the initial state, with nothing said."""
+        self.engine.reset()
+        self._listed = False
+
+    def _part(self, node: int) -> slice:
+        """Return which neurons, by number, are a node's."""
+        first = int(self.program.nodes.first[node])
+        return slice(first, first + int(self.program.nodes.size[node]))
+
+    def _sums(self, name: str) -> np.ndarray:
+        """Return the sums of a population, (batch, *shape), or (batch, *shape, ports) of several ports."""
+        program = self.program
+        node = program.names.index(name)
+        slot, size, ports = int(program.nodes.slot[node]), int(program.nodes.size[node]), program.ports[node]
+        sums = self.engine.memory.sums[:, slot : slot + ports * size].reshape(self.batch, ports, size)
+        values = np.moveaxis(sums * program.quanta[node][:, None], 1, 2)
+        shape = (self.batch, *program.shapes[node])
+        return values.reshape(shape if ports == 1 else (*shape, ports))
+
+    def _changes(self, parts: dict[str, slice]) -> dict[str, Changes]:
+        log = self.engine.log()
+        found = {}
+        for name, part in parts.items():
+            mine = (log.neuron >= part.start) & (log.neuron < part.stop)
+            neurons = (log.neuron[mine] - part.start).astype(np.int32)
+            found[name] = Changes(log.sample[mine], neurons, log.time[mine], log.change[mine])
+        return found
+
+    def _counts(self, inputs: Mapping[str, object], times: np.ndarray, windows: bool) -> np.ndarray:
+        """Return the counts of all input neurons, int64 (windows, samples, inputs)."""
+        if not isinstance(inputs, Mapping):
+            raise ValidationError("settle", "inputs", inputs, 'counts by the names of inputs: {"input": counts}')
+        for name in inputs:
+            if name not in self.inputs:
+                raise ValidationError("settle", "inputs", name, f"names of Network.counts: {self.inputs}")
+        lead, parts = ((len(times),) if windows else ()), []
+        for node, name in enumerate(self.inputs):
+            size, shape = int(self.program.nodes.size[node]), self.program.shapes[node]
+            if name not in inputs:
+                now = self.engine.memory.levels[:, self._part(node)]
+                parts.append(np.broadcast_to(now, (len(times), self.batch, size)))
+                continue
+            owner, given = f"settle {name!r}", _integers(name, inputs[name])
+            fitting = ((*lead, *shape), (*lead, self.batch, *shape))
+            if given.shape not in fitting:
+                expected = f"shape {fitting[0]} or {fitting[1]}"
+                raise ValidationError(owner, "counts", f"array of shape {given.shape}", expected)
+            given = given.reshape(len(times), -1, size)  # for all samples, or one for each
+            parts.append(np.broadcast_to(given, (len(times), self.batch, size)))
+        empty = np.zeros((len(times), self.batch, 0), np.int64)
+        return np.ascontiguousarray(np.concatenate([empty, *parts], axis=2))
+
+    def _sizes(self, counts: np.ndarray) -> list[int]:
+        """Return the largest size of a level of each node, of inputs also of those to come."""
+        sizes = []
+        for node in range(len(self.program.names)):
+            part = self._part(node)
+            known = [self.engine.memory.levels[:, part], *([counts[:, :, part]] if node < len(self.inputs) else [])]
+            sizes.append(max(max(int(one.max()), -int(one.min())) for one in known))
+        return sizes
+
+    def _said(self, last: float) -> np.ndarray:
+        """Return when each node speaks if each waits for the ones before it: along the longest delays."""
+        program, fans = self.program, self.program.fans
+        said = np.zeros(len(program.names))
+        for node in program.order:
+            said[node] = last if node < len(self.inputs) else said[node]
+            for j in np.flatnonzero(fans.source == node):
+                said[fans.target[j]] = max(said[fans.target[j]], said[node] + program.longest[j])
+        return said
+
+
+def _integers(name: str, value: Any) -> np.ndarray:
+    """Return counts as int64, or refuse them."""
+    owner, expected = f"settle {name!r}", "integers below 2^40 in size"
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        raise ValidationError(owner, "counts", value, expected) from None
+    if given.dtype.kind not in "biu":
+        raise ValidationError(owner, "counts", f"{given.dtype} array of shape {given.shape}", expected)
+    wrong = given[(given >= 2**40) | (given <= -(2**40))] if given.dtype.itemsize == 8 else given[:0]
+    if wrong.size:
+        raise ValidationError(owner, "counts", int(wrong.flat[0]), expected)
+    return given.astype(np.int64)
+
+
+def _times(value: Any) -> np.ndarray:
+    times = checks.array("settle", "times", value, unit="ms")
+    if times.ndim != 1 or not times.size or times[0] < 0 or (times[1:] < times[:-1]).any():
+        raise ValidationError("settle", "times", value, "times >= 0 ms, ascending, at least one")
+    return times
