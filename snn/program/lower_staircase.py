@@ -170,7 +170,7 @@ class _Lowering:
         rule: Any = projection.rule
         if isinstance(rule, Conv2d):
             integers = integers[:, columns_in_runs(rule.size[1], rule.stride[1])]
-        number = patterns.add(projection, one.source, one.target, one.ports[0], integers, 0)
+        number = patterns.add(one, one.ports[0], integers, 0)
         sizes = np.abs(integers.astype(np.int64))
         if isinstance(rule, Dense):
             reach = sizes.sum(axis=1).max(initial=0)

@@ -15,7 +15,7 @@ from snn.program.blocks import lay_out
 from snn.program.building import Rows, build_rows
 from snn.program.currents import current_table
 from snn.program.lists import Listed, notes_of
-from snn.program.noise import Counts, noise_table, own_counts, poisson_counts
+from snn.program.noise import RandomCounts, noise_table, own_counts, poisson_counts
 from snn.program.patterns import Patterns
 from snn.program.plastic import lower_plastic
 from snn.program.probes import lower_probes
@@ -183,7 +183,7 @@ class _Lowering:
         self.bundles, self.banks = built.bundles, Banks(self.layout.bank_slots, built.first_bundle)
         self.incoming, self.columns["first_incoming"] = patterns.incoming(len(self.order))
 
-    def _inputs(self, counts: list[Counts], currents: list[tuple[Listed, int]], own: list[Listed]) -> None:
+    def _inputs(self, counts: list[RandomCounts], currents: list[tuple[Listed, int]], own: list[Listed]) -> None:
         nodes, columns = len(self.order), self.columns
         for p in self.populations:
             last_stream = self.stream[p.name] + UPDATES

@@ -17,7 +17,7 @@ from snn.random import poisson_thresholds
 _MOST = 500.0  # spikes a step, on average
 
 
-class Counts(NamedTuple):
+class RandomCounts(NamedTuple):
     """Random counts that some neurons of a node receive in every step: a row of `Noise`.
 
     Attributes
@@ -40,23 +40,23 @@ class Counts(NamedTuple):
     means: np.ndarray
 
 
-def poisson_counts(listed: Listed, seed: int, dt: float) -> Counts:
+def poisson_counts(listed: Listed, seed: int, dt: float) -> RandomCounts:
     """Return the counts of a projection from Poisson input."""
     p = listed.projection
     source: Any = p.source
     (weight,), (port,) = listed.weights(seed, 0, 1)
     means = np.broadcast_to(means_of(source, source.stimulus.rate, dt), p.target_size)
     stop = p.target_start + p.target_size
-    return Counts(listed.target, int(port), p.target_start, stop, int(weight), listed.stream, means)
+    return RandomCounts(listed.target, int(port), p.target_start, stop, int(weight), listed.stream, means)
 
 
-def own_counts(population: Population, lowered: Lowered, node: int, stream: int) -> list[Counts]:
+def own_counts(population: Population, lowered: Lowered, node: int, stream: int) -> list[RandomCounts]:
     """Return the counts that a model draws for one of its ports, if it does."""
     if not lowered.counted:
         return []
     name, mean = lowered.counted
     means = np.broadcast_to(mean, population.size)
-    return [Counts(node, lowered.arrivals._fields.index(name), 0, population.size, 1, stream, means)]
+    return [RandomCounts(node, lowered.arrivals._fields.index(name), 0, population.size, 1, stream, means)]
 
 
 def means_of(source: Source, rate: ArrayLike, dt: float) -> np.ndarray:
@@ -89,7 +89,7 @@ def thresholds_of(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return rows.ravel().astype(np.int32), thresholds, counts
 
 
-def noise_table(counts: list[Counts], nodes: int) -> tuple[Noise, np.ndarray]:
+def noise_table(counts: list[RandomCounts], nodes: int) -> tuple[Noise, np.ndarray]:
     """Return the table, by node, and where each node's rows begin."""
     counts = sorted(counts, key=lambda one: one.node)
     means = [one.means for one in counts]

@@ -36,11 +36,11 @@ class Patterns:
         delay = synapses.delay_bounds(projection, dt)[0]
         for port, part in parts.items():
             if np.any(part) or len(parts) == 1:
-                self._add(listed, port, synapses.to_integers(part, listed.quanta[port]), delay)
+                self.add(listed, port, synapses.to_integers(part, listed.quanta[port]), delay)
         return first
 
-    def _add(self, listed: Listed, port: int, weights: np.ndarray, delay: int) -> None:
-        """Add what goes from a projection to one port, integer weights."""
+    def add(self, listed: Listed, port: int, weights: np.ndarray, delay: int) -> int:
+        """Add what goes from a projection to one port, integer weights; returns the row's number."""
         projection, rule = listed.projection, listed.projection.rule
         mine = synapses.pattern_weights(rule, weights)
         row = {
@@ -60,6 +60,7 @@ class Patterns:
         self.targets.append(-1 if listed.source < 0 else listed.target)
         self.weights.append(mine)
         self.weight_count += len(mine)
+        return len(self.rows) - 1
 
     def table(self) -> Projections:
         """Return the rows as a table."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from snn.engines.grid_cpu.threads import run_together
 from snn.engines.staircase_cpu.kernel import run
 from snn.engines.staircase_cpu.memory import (
     LOG_FULL,
@@ -28,6 +27,7 @@ from snn.engines.staircase_cpu.memory import (
     make_scratch,
     tables_of,
 )
+from snn.engines.threads import run_together
 from snn.errors import ResourceError
 from snn.memory import require
 from snn.program.staircase import StaircaseProgram
