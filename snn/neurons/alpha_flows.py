@@ -266,6 +266,8 @@ def _zero(k, low, high):
 
 @crossing.of(TwoAlphasFlow)
 def _crossing_two(p, s, t):
+    if earliest(p, s) > t:
+        return math.inf
     p_1, q_1 = _change(p.rate_ex, p.rise_ex, s.i_ex, s.i_rise_ex)
     p_2, q_2 = _change(p.rate_in, p.rise_in, s.i_in, s.i_rise_in)
     if p.rate_ex > p.rate_in:
