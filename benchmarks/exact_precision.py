@@ -27,8 +27,8 @@ import numba
 import numpy as np
 
 import snn
-from snn.jit import load, store
 from snn.neurons.flow import advance, crossing, earliest
+from snn.structs import load, store
 
 LONG = np.longdouble
 DOUBTFUL = 1e-6  # mV from the threshold

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from snn import checks
+from snn.changes import Changes
 from snn.engine_choice import choose
 from snn.engines.contract import Spikes
 from snn.engines.exact_cpu import ExactCpu
@@ -20,11 +19,11 @@ from snn.interrupts import held
 from snn.network import Network
 from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
-from snn.program import draw, flow_model, lower, lower_exact, lower_model, pack, stimulus_input
+from snn.program import lower, lower_exact
 from snn.program.lower_staircase import is_staircase
 from snn.recording import Recording, Settled, SpikeRecord, Trace, join, rising
 from snn.settling import Settling
-from snn.stimuli import Current, Poisson, Source, SpikeTrains
+from snn.stimuli import Source
 
 Report = Literal["bar"] | Callable[[float, float], None] | None
 
@@ -122,7 +121,7 @@ class Simulation:
             self.dt = self.program.dt
             self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._probes = tuple(network.probes)
-        self._values: dict[str, dict[str, Any]] = {}
+        self._changes = Changes(network, self.program, self._engine, self.batch)
         self._parts: list[Recording] = []
         self._gathered = 0.0  # ms whose record is in the parts
         self._recorded = {name: network.recorded_neurons(name) for name in self.program.names}
@@ -267,10 +266,11 @@ class Simulation:
             If there is no such parameter or a value is refused; nothing is changed then.
         """
         self._refuse_stairs("set")
+        self._own(target, Source if isinstance(target, Source) else Population, "set")
         if isinstance(target, Source):
-            self._set_source(target, values)
+            self._changes.of_source(target, values)
         else:
-            self._set_population(target, values)
+            self._changes.of_population(target, values)
 
     def state(self, neurons: Neurons, variable: str = "v") -> np.ndarray:
         """Return a copy of a state variable of a population, or of a slice of one, now, (batch, n)."""
@@ -348,95 +348,11 @@ class Simulation:
             names = ", ".join(name for name, one in self._known.items() if isinstance(one, kind)) or "none"
             raise ValidationError(owner, "target", target, f"one of this network's when the simulation began: {names}")
 
-    def _set_source(self, source: Source, values: dict[str, Any]) -> None:
-        self._own(source, Source, "set")
-        owner = f"set {source.name!r}"
-        if self.engine == "exact":
-            raise ValidationError(owner, "target", source.name, 'a population, or engine="grid"')
-        if source.shape is None:
-            raise ValidationError(owner, "target", source.name, "a stimulus with a shape")
-        name = {Poisson: "rate", SpikeTrains: "trains", Current: "amplitude"}.get(type(source.stimulus))
-        if name is None:
-            raise ValidationError(owner, "target", source.name, "constant rates, given trains or constant currents")
-        if set(values) != {name}:
-            raise ValidationError(owner, "values", sorted(values), f"{name}=...")
-        if name == "trains":
-            self._engine.set_input(source.name, self._trains(owner, source, values[name]))
-            return
-        array = checks.array(owner, name, values[name], unit="Hz" if name == "rate" else "pA")
-        array = np.broadcast_to(array, source.shape) if array.ndim == 0 else array
-        array = array.reshape(array.shape[0], -1) if array.shape[1:] == source.shape else array
-        array = array.ravel() if array.shape == source.shape else array
-        if array.shape not in ((source.size,), (self.batch, source.size)):
-            expected = f"shape {source.shape} or {(self.batch, *source.shape)}"
-            raise ValidationError(owner, name, f"array of shape {np.shape(values[name])}", expected)
-        if name == "rate" and (array.min() < 0 or array.max() * self.dt > 1000.0 * (1 + 1e-12)):
-            wrong = float(array.min() if array.min() < 0 else array.max())
-            raise ValidationError(owner, name, wrong, f"rates from 0 to {1000.0 / self.dt:g} Hz, a spike a step")
-        self._engine.set_input(source.name, array)
-
-    def _trains(self, owner: str, source: Source, trains: Any) -> Any:
-        def lowered(one):
-            stimulus = SpikeTrains(one)
-            if stimulus.shape != source.shape:
-                raise ValidationError(owner, "trains", f"{len(one)} trains", f"{source.size}")
-            return stimulus_input(Source(source.name, stimulus), self.dt)
-
-        by_sample = (
-            isinstance(trains, list | tuple)
-            and len(trains) == self.batch
-            and all(isinstance(one, list | tuple) and all(np.ndim(train) == 1 for train in one) for one in trains)
-        )
-        return [lowered(one) for one in trains] if by_sample else lowered(trains)
-
-    def _set_population(self, neurons: Neurons, values: dict[str, Any]) -> None:
-        self._own(neurons, Population, "set")
-        view, population = view_of(neurons), view_of(neurons).population
-        owner = f"set {neurons.name!r}"
-        current = self._of(population)
-        fixed = population.model.fixed
-        known = sorted(name for name, value in current.items() if value is not None and name not in fixed)
-        changed = dict(current)
-        for name, value in values.items():
-            if name not in known:
-                raise ValidationError(owner, "parameter", name, f"one of {', '.join(known)}")
-            array = checks.array(owner, name, value, unit=population.model.unit(name))
-            if array.shape not in ((), (view.size,), (self.batch, view.size)):
-                expected = f"a number, shape ({view.size},) or ({self.batch}, {view.size})"
-                raise ValidationError(owner, name, f"array of shape {array.shape}", expected)
-            changed[name] = _with_slice(current[name], view, array)
-        replace(population.model, **{name: changed[name] for name in values})  # the model refuses what it must
-        group = self._group(population)
-        members = [p for p in self._known.values() if isinstance(p, Population) and self._group(p) == group]
-        ready = flow_model if self.engine == "exact" else partial(lower_model, dt=self.dt)
-        parts = [ready(p, changed if p is population else self._of(p)).parameters for p in members]
-        self._engine.set_parameters(group, pack(parts, [p.size for p in members]))
-        self._values[population.name] = changed
-
-    def _group(self, population: Population) -> int:
-        return self._engine.group_of(population.name)
-
-    def _of(self, population: Population) -> dict[str, Any]:
-        """Return the population's parameters as they are now."""
-        if population.name not in self._values:
-            self._values[population.name] = draw(population, self.network.seed, self.program.streams[population.name])
-        return self._values[population.name]
-
 
 def _chosen(spikes: Spikes, kept: np.ndarray) -> Spikes:
     """Return some of the spikes."""
     columns: Any = (None if column is None else column[kept] for column in spikes)
     return Spikes(*columns)
-
-
-def _with_slice(current: ArrayLike, view: View, array: np.ndarray) -> float | np.ndarray:
-    """Return a parameter with new values, () or (n,) or (batch, n), for the neurons of a view."""
-    if view.size == view.population.size:
-        return float(array) if array.ndim == 0 else array
-    lead = max(np.shape(current)[:-1], array.shape[:-1], key=len)
-    changed = np.broadcast_to(np.asarray(current, np.float64), (*lead, view.population.size)).copy()
-    changed[..., view.start : view.stop] = array
-    return changed
 
 
 def _progress(report: Report, duration: float) -> tuple[Callable[[float], None], Callable[[], None]]:

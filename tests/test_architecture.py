@@ -28,7 +28,7 @@ FLOORS = [
         "synapses",
     ),
     *("connectivity", "stimuli", "population", "projection", "network", "program", "engines", "interrupts", "extras"),
-    *("statistics", "plotting", "recording", "engine_choice", "settling", "simulation", "networks"),
+    *("statistics", "plotting", "recording", "engine_choice", "changes", "settling", "simulation", "networks"),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 
