@@ -32,8 +32,8 @@ NETWORKS: dict[str, Callable[..., snn.Network]] = {
     "coba": lambda scale, seed: snn.networks.coba(scale, seed=seed),
     "cuba": lambda scale, seed: snn.networks.cuba(scale, seed=seed),
     "fly": lambda scale, seed: snn.networks.fly(scale, seed=seed),
-    "pd14": lambda scale, seed, drive: snn.networks.potjans_diesmann(scale, drive=drive, seed=seed),
-    "sparse": lambda scale, seed, variant: snn.networks.sparse(scale, seed=seed, **_SPARSE[variant]),
+    "pd14": lambda scale, seed, drive="poisson": snn.networks.potjans_diesmann(scale, drive=drive, seed=seed),
+    "sparse": lambda scale, seed, variant="delta": snn.networks.sparse(scale, seed=seed, **_SPARSE[variant]),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import runpy
 import signal
@@ -62,8 +63,9 @@ def run(
     path: Path,
     threads: int = 1,
     seed: int | None = None,
-    dt: float = 0.1,
+    dt: float | None = None,
     *,
+    engine: str = "grid",
     bar: bool = False,
 ) -> tuple[snn.Recording, bool]:
     """Simulate a network and write the recording; an interrupt (Ctrl-C) ends the run after the piece at hand.
@@ -75,7 +77,7 @@ def run(
         In ms.
     path : Path
         The file to write, see `snn.Recording.save`.
-    threads, seed, dt
+    threads, seed, dt, engine
         As `snn.Simulation` takes them.
     bar : bool
         Whether to show a progress bar.
@@ -94,15 +96,21 @@ def run(
     """
     if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)) or path.is_dir():
         raise OutputError(f"cannot write {path}: its folder must be there and the file no folder")
-    dt = checks.number("simulate", "dt", dt, minimum=0.0, exclusive=True)
-    duration = checks.number("simulate", "duration", duration, minimum=0.0)
-    steps = int(checks.steps("simulate", "duration", duration, dt, minimum=1))
-    piece = min(-(-steps // _PIECES), max(1, round(_LONGEST / dt)))
-    simulation = snn.Simulation(network, dt=dt, threads=threads, seed=seed)
+    duration = checks.number("simulate", "duration", duration, minimum=0.0, exclusive=True)
+    if engine != "exact":  # before the network is built
+        dt = 0.1 if dt is None else checks.number("simulate", "dt", dt, minimum=0.0, exclusive=True)
+        checks.steps("simulate", "duration", duration, dt, minimum=1)
+    simulation = snn.Simulation(network, dt=dt, engine=engine, threads=threads, seed=seed)
+    if simulation.engine == "grid":
+        step, steps = simulation.dt, round(duration / simulation.dt)
+    else:
+        steps = max(_PIECES, math.ceil(duration / _LONGEST))
+        step = duration / steps
+    piece = min(-(-steps // _PIECES), max(1, round(_LONGEST / step)))
     try:
         with _progress(duration, bar) as show, _interrupts() as interrupted:
             for first in range(0, steps, piece):
-                simulation.run(min(piece, steps - first) * dt)
+                simulation.run(min(piece, steps - first) * step)
                 show(simulation.time)
                 if interrupted.is_set():
                     break

@@ -17,6 +17,8 @@ EXAMPLES = """
 
   allornone simulate net.py --duration 5000 --threads 4 --out spikes.h5
 
+  allornone simulate net.py --engine exact
+
 where net.py is, for example,
 
   import snn
@@ -33,7 +35,8 @@ def simulate(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads; they never change the spikes.")] = 1,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of random input; by default the network's.")] = None,
-    dt: Annotated[float, typer.Option(help="Step in ms.")] = 0.1,
+    dt: Annotated[float | None, typer.Option(help="Step of the grid engine in ms, 0.1 by default.")] = None,
+    engine: Annotated[str, typer.Option(help="grid, exact or auto; see docs/engines.md.")] = "grid",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Run the network that a Python file describes, and write its spikes.
@@ -47,7 +50,7 @@ def simulate(
     with errors_told(debug):
         path = out or Path(f"{file.stem}.h5")
         network = load(file)
-        recording, interrupted = run(network, duration, path, threads, seed, dt, bar=sys.stderr.isatty())
+        recording, interrupted = run(network, duration, path, threads, seed, dt, engine=engine, bar=sys.stderr.isatty())
         print_summary(recording, path)
         if interrupted:
             typer.echo(f"interrupted at {recording.stop:g} of {duration:g} ms", err=True)

@@ -138,7 +138,7 @@ def test_the_microcircuit_has_two_kinds_of_input():
         (["cuba", "--sim-ms", "inf"], 2, "sim_ms = inf"),
         (["cuba", "--warm-ms", "0"], 2, "warm_ms = 0.0"),
         (["cuba", "--threads", "0"], 2, "--threads"),
-        (["cuba", "--scale", "0.1", "--engine", "none"], 1, "engine = 'none'"),
+        (["cuba", "--scale", "0.1", "--engine", "none"], 2, "engine = 'none'"),
     ],
 )
 def test_wrong_usage_is_told_in_one_error(run, arguments, code, message):

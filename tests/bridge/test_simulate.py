@@ -197,3 +197,15 @@ def test_help_has_examples(run):
     result = run("--help")
     assert "allornone simulate net.py" in result.output
     assert "network = snn.networks.brunel" in result.output
+
+
+def test_the_exact_engine_simulates_without_a_step(run, tmp_path):
+    (tmp_path / "net.py").write_text("import snn\nnetwork = snn.networks.sparse(scale=0.02)\n")
+    result = run("net.py", "--engine", "exact", "--duration", "123.4")
+    assert result.exit_code == 0
+    recording = snn.Recording.load(tmp_path / "net.h5")
+    assert recording.stop == pytest.approx(123.4, abs=1e-9)
+    assert recording.spikes["exc"].offsets is not None
+    refused = run("net.py", "--engine", "exact", "--dt", "0.1")
+    assert refused.exit_code == 2
+    assert "dt = 0.1" in refused.output
