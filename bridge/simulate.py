@@ -8,6 +8,7 @@ import runpy
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ _PIECES, _LONGEST = (
     100,
     100.0,
 )  # a run is cut into so many parts or more, none longer than so many ms, to be interrupted
+_SAVE_EVERY = 10.0  # seconds, at least, between writings of a recording on the way
 
 
 def load(path: Path) -> snn.Network:
@@ -70,6 +72,8 @@ def run(
 ) -> tuple[snn.Recording, bool]:
     """Simulate a network and write the recording; an interrupt (Ctrl-C) ends the run after the piece at hand.
 
+    The recording is also written on the way, so that a process that is killed loses the last seconds only.
+
     Parameters
     ----------
     network : snn.Network
@@ -107,17 +111,35 @@ def run(
         steps = max(_PIECES, math.ceil(duration / _LONGEST))
         step = duration / steps
     piece = min(-(-steps // _PIECES), max(1, round(_LONGEST / step)))
+    saved = _Saved(path)
     try:
         with _progress(duration, bar) as show, _interrupts() as interrupted:
             for first in range(0, steps, piece):
                 simulation.run(min(piece, steps - first) * step)
                 show(simulation.time)
+                saved.now_and_then(simulation)
                 if interrupted.is_set():
                     break
     finally:
         recording = simulation.recording
         recording.save(path)
     return recording, interrupted.is_set()
+
+
+class _Saved:
+    """Writes the recording of a simulation that goes on, so seldom that it takes a twentieth of the time at most."""
+
+    def __init__(self, path: Path):
+        self.path, self.due = path, time.monotonic() + _SAVE_EVERY
+
+    def now_and_then(self, simulation: snn.Simulation) -> None:
+        """Write it if it is time."""
+        begun = time.monotonic()
+        if begun < self.due:
+            return
+        simulation.recording.save(self.path)
+        ended = time.monotonic()
+        self.due = ended + max(_SAVE_EVERY, 20.0 * (ended - begun))
 
 
 def print_summary(recording: snn.Recording, path: Path) -> None:

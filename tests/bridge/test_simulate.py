@@ -209,3 +209,21 @@ def test_the_exact_engine_simulates_without_a_step(run, tmp_path):
     refused = run("net.py", "--engine", "exact", "--dt", "0.1")
     assert refused.exit_code == 2
     assert "dt = 0.1" in refused.output
+
+
+def test_a_recording_is_written_on_the_way(tmp_path, monkeypatch):
+    from bridge import simulate
+
+    monkeypatch.setattr(simulate, "_SAVE_EVERY", 0.0)
+    network = snn.networks.sparse(scale=0.02)
+    stops, save = [], snn.Recording.save
+
+    def watched(recording, path):
+        save(recording, path)
+        stops.append(snn.Recording.load(path).stop)
+
+    monkeypatch.setattr(snn.Recording, "save", watched)
+    simulate.run(network, 400.0, tmp_path / "net.h5")
+    assert len(stops) > 1
+    assert stops == sorted(stops)
+    assert stops[0] < stops[-1] == 400.0
