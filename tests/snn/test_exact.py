@@ -199,6 +199,16 @@ def test_refractory_neurons_drop_delta_input_and_keep_currents():
     assert after > 0.0
 
 
+@pytest.mark.parametrize("gap", [2.0, 5.0, 10.0])  # windows are 10 ms long
+@pytest.mark.parametrize("cuts", [(), (7.0, 10.0, 15.0)])
+def test_refractory_neurons_drop_what_arrives_at_the_very_end_as_on_the_grid(gap, cuts):
+    net = snn.Network()
+    cell = net.population("cell", 1, snn.LIF(v_threshold=10.0, t_ref=gap))
+    net.connect(net.spike_trains("train", [5.0 + gap * np.arange(4)]), cell, snn.OneToOne(), weight=11.0)
+    exact, grid = spikes(net, 50.0, cuts)["cell"], snn.Simulation(net, dt=0.5).run(50.0).spikes["cell"]
+    assert exact.times.tolist() == grid.times.tolist() == [5.0, 5.0 + 2 * gap]
+
+
 def test_long_runs_lose_nothing():
     net = snn.Network()
     net.population("cell", 1, snn.LIF(i_e=300.0, tau_m=20.0))

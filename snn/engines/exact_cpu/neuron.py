@@ -83,7 +83,8 @@ def settle(group, tables, memory, block, n, now, s):
     while True:
         since = fma(here - window, length, -offset)  # from the state's own time to the window's beginning
         if release != FREE:
-            if wake > here or release > s:
+            # What arrives at the very end is still dropped; at the window's end all that end in it are over.
+            if wake > here or (release >= s and s < length):
                 break
             state = hold(p, state, max(since + release, 0.0))
             window, offset, release = here, release, FREE
