@@ -9,7 +9,6 @@ import heapq
 import math
 
 import numpy as np
-from scipy.integrate import quad
 from scipy.optimize import brentq, minimize_scalar
 
 
@@ -33,8 +32,9 @@ class Neuron:
     def _filtered(self, tau, a, b, x):
         """The integral of (a + b y) e^{-y/tau} e^{-(x-y)/tau_m} over y from 0 to x."""
         k = 1.0 / self.model.tau_m - 1.0 / tau
-        if abs(k * x) < 1e-3:  # no closed form that keeps its digits
-            value, _ = quad(lambda y: (a + b * y) * math.exp(k * y), 0.0, x, epsabs=1e-11, epsrel=1e-13)
+        if abs(k * x) < 0.5:  # the closed form would lose its digits: the series of e^{ky}, term by term
+            terms = (k**n / math.factorial(n) * (a / (n + 1) + b * x / (n + 2)) * x ** (n + 1) for n in range(18))
+            value = sum(terms)
         else:
             value = (a * math.expm1(k * x) + b * (x * math.exp(k * x) - math.expm1(k * x) / k)) / k
         return math.exp(-x / self.model.tau_m) * value

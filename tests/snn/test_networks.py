@@ -163,6 +163,41 @@ def test_synapse_numbers_connect_pairs_with_the_paper_s_probability():
     assert 1 - missed == pytest.approx(0.1689, abs=1e-12)
 
 
+def test_sparse_with_currents_carries_as_much_charge():
+    net = networks.sparse(0.1, synapse="exponential", tau_syn_inh=5.0, delay=snn.Uniform(1.0, 2.0), seed=3)
+    model = net.populations["exc"].model
+    assert (model.synapse, model.tau_syn, model.tau_syn_inh) == ("exponential", 2.0, 5.0)
+    # mV c_m / tau_syn: 0.5 mV * 250 pF / 2 ms
+    assert rules(net)["exc", "inh"] == (80, 62.5, snn.Uniform(1.0, 2.0))
+    assert rules(net)["inh", "inh"] == (20, -312.5, snn.Uniform(1.0, 2.0))
+    exact = snn.Simulation(net, engine="exact").run(1_000.0).spikes
+    grid = snn.Simulation(net).run(1_000.0).spikes
+    assert exact["exc"].rate() == pytest.approx(grid["exc"].rate(), rel=0.1)
+
+
+def test_fly_has_log_normal_degrees_and_sparse_activity():
+    net = networks.fly(0.05, seed=2)
+    (projection,) = (p for p in net.projections if p.rule is not None)
+    brain = net.populations["brain"]
+    assert (brain.size, len(projection.weight)) == (6_932, 755_000)
+    for ends in (projection.rule.sources, projection.rule.targets):
+        degrees = np.bincount(ends, minlength=brain.size)
+        logs = np.log(degrees[degrees > 0])
+        assert np.exp(logs.mean()) == pytest.approx(755_000 / 6_932 / np.exp(0.5), rel=0.1)
+        assert logs.std() == pytest.approx(1.0, rel=0.1)
+    synapses = np.abs(projection.weight) / 0.275
+    np.testing.assert_allclose(synapses, np.rint(synapses), atol=1e-9)
+    assert np.median(synapses) == pytest.approx(2.0)
+    sign = np.zeros(brain.size)
+    sign[projection.rule.sources] = np.sign(projection.weight)
+    assert (sign[projection.rule.sources] == np.sign(projection.weight)).all()  # a neuron excites or inhibits
+    assert (sign < 0).mean() == pytest.approx(0.3, abs=0.03)
+    recording = snn.Simulation(net, engine="exact", threads=2).run(500.0)
+    rate = recording.spikes["brain"].rate()
+    assert 0.03 < rate < 0.4  # 17,000 spikes a second of 138,639 neurons are 0.12 Hz
+    assert np.isin(np.arange(20), recording.spikes["brain"].neurons).mean() > 0.8  # the driven ones fire
+
+
 def test_sparse_has_few_pacemakers_and_hardly_fires():
     net = networks.sparse(seed=3)
     assert sizes(net) == {"exc": 8_000, "inh": 2_000}
