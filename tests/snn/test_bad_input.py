@@ -419,7 +419,7 @@ def test_networks_that_do_not_fit_the_step(net, act, argument, value):
 
 
 SIMULATION = [
-    *((lambda n, v=v: snn.Simulation(n, dt=v), "dt", str(v)) for v in (0.0, -0.1, NAN, INF, None)),
+    *((lambda n, v=v: snn.Simulation(n, dt=v), "dt", str(v)) for v in (0.0, -0.1, NAN, INF, "short")),
     *((lambda n, v=v: snn.Simulation(n, threads=v), "threads", str(v)) for v in (0, -1, 1.5, True, "all")),
     *((lambda n, v=v: snn.Simulation(n, batch=v), "batch", str(v)) for v in (0, 1.5)),
     *((lambda n, v=v: snn.Simulation(n, seed=v), "seed", str(v)) for v in (-1, 2**32, 0.5)),
