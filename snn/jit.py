@@ -226,22 +226,25 @@ def _warn_uncached(reason: str) -> None:
         )
 
 
-def _plain_prefetch(array, index):
-    pass
+def _prefetcher(level: int, where: str) -> Any:
+    """Return a function that asks for memory to be brought near."""
+
+    def prefetch(typing_context, array, index):
+        def generate(context, builder, signature, arguments):
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+            number = ir.IntType(32)
+            function = builder.module.declare_intrinsic(
+                "llvm.prefetch", (pointer.type,), ir.FunctionType(ir.VoidType(), [pointer.type, *[number] * 3])
+            )
+            builder.call(function, [pointer, number(0), number(level), number(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp), generate
+
+    prefetch.__doc__ = f"Ask for the cache line of ``array[index]``, which need not exist, to be brought into {where}."
+    return with_plain_form(lambda array, index: None)(prefetch)
 
 
-@with_plain_form(_plain_prefetch)
-def prefetch(typing_context, array, index):
-    """Ask for the cache line of ``array[index]``, which need not exist, to be brought into the second-level cache."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        function = builder.module.declare_intrinsic(
-            "llvm.prefetch", (pointer.type,), ir.FunctionType(ir.VoidType(), [pointer.type, *[number] * 3])
-        )
-        builder.call(function, [pointer, number(0), number(2), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
+prefetch = _prefetcher(2, "the second-level cache")
+prefetch_near = _prefetcher(3, "the first-level cache")

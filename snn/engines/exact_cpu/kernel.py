@@ -42,7 +42,7 @@ from snn.engines.exact_cpu.slips import count_runs, file_events, gather, sort
 from snn.engines.exact_cpu.trains import begin_trains, run_trains
 from snn.engines.exact_cpu.wakes import look, take_out
 from snn.engines.threads import meet
-from snn.jit import internal, prefetch, uncounted
+from snn.jit import internal, prefetch_near, uncounted
 from snn.neurons.flow import advance, hold
 from snn.structs import by_reference, fetch, head, load, read_row, tail, write_row
 
@@ -76,10 +76,10 @@ def _deliver(tables, groups, memory, block, now, stop):
     last = counts[DUE] - 1
     while counts[NEXT] <= last and offsets[counts[NEXT]] <= stop:
         far, near = due[min(counts[NEXT] + 2 * _AHEAD, last)] >> 1, due[min(counts[NEXT] + _AHEAD, last)] >> 1
-        prefetch(runs.synapse, far)
-        prefetch(runs.group, far)
-        prefetch(runs.addresses, runs.synapse[near])
-        prefetch(runs.weights, runs.synapse[near])
+        prefetch_near(runs.synapse, far)
+        prefetch_near(runs.group, far)
+        prefetch_near(runs.addresses, runs.synapse[near])
+        prefetch_near(runs.weights, runs.synapse[near])
         run, sign = due[counts[NEXT]] >> 1, 1.0 - 2.0 * (due[counts[NEXT]] & 1)
         first, end = runs.synapse[run], runs.synapse[run + 1]
         at = offsets[counts[NEXT]]

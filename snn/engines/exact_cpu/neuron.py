@@ -11,7 +11,7 @@ from numba.extending import overload
 from snn.arithmetic import fma
 from snn.engines.exact_cpu.memory import CODE, FREE, OFFSET, RELEASE, RUNAWAY, SPIKES, STATE, WAKE, WHO, WINDOW
 from snn.engines.exact_cpu.wakes import put_in, wake_window
-from snn.jit import internal, prefetch
+from snn.jit import internal, prefetch_near
 from snn.neurons.flow import above, advance, crossing, earliest, fire, hold, receive, receive_held, update
 from snn.program.exact import UPDATE
 from snn.program.runs import PORT_BITS
@@ -116,7 +116,7 @@ def arrive(group, tables, memory, block, now, s, first, end, sign):
     addresses, weights, length = tables.runs.addresses, tables.runs.weights, tables.window
     width = rows.shape[1]
     for j in range(np.uint64(first), np.uint64(end)):  # unsigned, so that no index is tested for being negative
-        prefetch(rows, width * (addresses[min(j + np.uint64(_AHEAD), np.uint64(end - 1))] >> PORT_BITS))
+        prefetch_near(rows, width * (addresses[min(j + np.uint64(_AHEAD), np.uint64(end - 1))] >> PORT_BITS))
         i, port = np.int64(addresses[j] >> PORT_BITS), addresses[j] & (2**PORT_BITS - 1)
         clock = read_row(_CLOCK, rows, i, 0)
         if clock.wake <= here:
