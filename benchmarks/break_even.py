@@ -24,7 +24,7 @@ RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # Hz: arrivals a neuron 
 def network(rate: float, seed: int) -> snn.Network:
     """Return the network with trains of this rate in Hz."""
     net = snn.Network(seed=seed)
-    cells = net.population("cells", NEURONS, snn.LIF(synapse="exponential", tau_syn=2.0, i_e=230.0))
+    cells = net.population("cells", NEURONS, snn.LIF(synapse="exponential", tau_syn=2.0, i_e=190.0))
     weight = 150.0 / (1.0 + rate / 3.0) ** 0.5  # pA: so that neurons fire now and then at every rate
     for name, sign in (("exc", 1.0), ("inh", -1.0)):
         trains = net.poisson(name, rate=rate, shape=TRAINS // 2)
