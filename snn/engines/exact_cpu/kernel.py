@@ -47,6 +47,7 @@ from snn.neurons.flow import advance, hold
 from snn.structs import by_reference, fetch, head, load, read_row, tail, write_row
 
 _AHEAD = 4  # slips between asking for a run's place in memory, for its synapses, and delivering it
+_LINE, _LINES = 8, 6  # weights in a cache line, and lines that are asked for; the hardware guesses the rest
 _UNCOUNTED: Any = {"_nrt": False, "error_model": "numpy"}
 
 
@@ -78,8 +79,10 @@ def _deliver(tables, groups, memory, block, now, stop):
         far, near = due[min(counts[NEXT] + 2 * _AHEAD, last)] >> 1, due[min(counts[NEXT] + _AHEAD, last)] >> 1
         prefetch_near(runs.synapse, far)
         prefetch_near(runs.group, far)
-        prefetch_near(runs.addresses, runs.synapse[near])
-        prefetch_near(runs.weights, runs.synapse[near])
+        place = runs.synapse[near]
+        for line in range(min((runs.synapse[near + 1] - place) // _LINE + 1, _LINES)):
+            prefetch_near(runs.addresses, place + 2 * _LINE * line)
+            prefetch_near(runs.weights, place + _LINE * line)
         run, sign = due[counts[NEXT]] >> 1, 1.0 - 2.0 * (due[counts[NEXT]] & 1)
         first, end = runs.synapse[run], runs.synapse[run + 1]
         at = offsets[counts[NEXT]]
