@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 import snn
 
+NEURONS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "exact_neurons.py"))
 MODELS = {
     "delta": lambda draw: snn.LIF(synapse="delta", **membrane(draw)),
     "exponential": lambda draw: snn.LIF(synapse="exponential", tau_syn=draw(TAUS), **membrane(draw)),
@@ -90,6 +93,15 @@ def test_spikes_are_the_oracle_s(kind, data):
     order = np.lexsort((found.neurons, found.times))
     np.testing.assert_allclose(found.times[order], [t for t, _ in expected], rtol=0, atol=2e-9)
     assert found.neurons[order].tolist() == [n for _, n in expected]
+
+
+@pytest.mark.parametrize("family", NEURONS["FAMILIES"])
+def test_trains_of_single_neurons_are_those_of_50_digits(family):
+    found = NEURONS["measure"](family, 4, seed=2)
+    assert found["spikes"] >= 8
+    assert found["differing_counts"] == 0
+    assert found["error_ms"] < 1e-11
+    assert found["error_mv"] < 1e-13
 
 
 def busy(seed=3, synapse="exponential", delay=None):
