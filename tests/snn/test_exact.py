@@ -31,7 +31,7 @@ def membrane(draw):
         "v_rest": -65.0,
         "v_threshold": -55.0,
         "v_reset": draw(st.sampled_from([-65.0, -70.0])),
-        "t_ref": draw(st.sampled_from([0.0, 1.3, 7.77])),
+        "t_ref": draw(st.sampled_from([0.7, 1.3, 7.77])),  # without any, excitation in a circle runs away
         "i_e": draw(st.sampled_from([0.0, 200.0, 260.0])),
         "reset": draw(st.sampled_from(["hard", "soft"])),
     }
