@@ -148,7 +148,7 @@ class Simulation:
         Parameters
         ----------
         duration : float
-            In ms, a multiple of dt.
+            In ms; on a grid a multiple of dt.
         report : "bar" or callable, optional
             Show a progress bar, or call ``report(done, duration)`` with both in ms now and then.
 
@@ -160,9 +160,9 @@ class Simulation:
         Raises
         ------
         ValidationError
-            If the duration is negative or not a multiple of dt.
+            If the duration is negative or, on a grid, not a multiple of dt.
         NumericalError
-            If a neuron's state is not finite any more.
+            If a neuron's state is not finite any more or, on the exact engine, neurons fire without bounds.
         """
         self._refuse_stairs("run")
         duration = checks.number("run", "duration", duration, minimum=0.0, unit="ms")

@@ -30,7 +30,7 @@ from snn.memory import require
 from snn.program.exact import ExactProgram
 
 MOST = 10.0  # events a ms that a neuron may have, on average over a thread's neurons and a window
-_STRETCH = 4096  # windows that are computed at a time
+_STRETCH = 1024  # windows that are computed at a time
 
 
 @dataclass
@@ -141,17 +141,15 @@ class ExactCpu:
         counts = self.memories[sample].counts
         block = int(np.flatnonzero(counts[:, CODE] == RUNAWAY)[0])
         source = int(counts[block, WHO])
-        name = next(
-            n
-            for n, size in zip(self.program.names, self.program.sizes, strict=True)
-            if 0 <= source - self.program.first[n] < size
-        )
-        self.failure = (
-            f"population {name!r}: neuron {source - self.program.first[name]} (sample {sample}) and others fire more "
-            f"than {MOST * 1000:g} times a second by t = {int(counts[block, AT]) * self.program.window:g} ms; weaken "
-            "what drives them, or give them a longer t_ref"
-        )
+        who = "input of a neuron's own"
+        for name, size in zip(self.program.names, self.program.sizes, strict=True):
+            if 0 <= source - self.program.first[name] < size:
+                who = f"population {name!r}: neuron {source - self.program.first[name]}"
         self.window_number, self.offset = int(counts[block, AT]), 0.0
+        self.failure = (
+            f"{who} (sample {sample}) and others fire more than {MOST * 1000:g} times a second by t = {self.time:g} ms; "
+            "weaken what drives them, or give them a longer t_ref"
+        )
         raise NumericalError(self.failure)
 
     # ---- what came of it
