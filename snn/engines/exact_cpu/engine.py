@@ -147,7 +147,7 @@ class ExactCpu:
                 who = f"population {name!r}: neuron {source - self.program.first[name]}"
         self.window_number, self.offset = int(counts[block, AT]), 0.0
         self.failure = (
-            f"{who} (sample {sample}) and others fire more than {MOST * 1000:g} times a second by t = {self.time:g} ms; "
+            f"{who} (sample {sample}) and others: more than {MOST * 1000:g} spikes a second by t = {self.time:g} ms; "
             "weaken what drives them, or give them a longer t_ref"
         )
         raise NumericalError(self.failure)
