@@ -166,9 +166,9 @@ def test_an_interrupt_waits_until_what_is_computed_is_recorded():
     simulation, advance = simulate(), snn.simulation.GridCpu.advance
     engine = simulation._engine
 
-    def interrupted(steps):
+    def interrupted(goal):
         signal.raise_signal(signal.SIGINT)  # as if Ctrl-C had come in the middle
-        return advance(engine, min(steps, 30))
+        return advance(engine, min(goal, engine.step + 30)) and engine.step == goal
 
     engine.advance = interrupted
     for number in range(1, 4):
