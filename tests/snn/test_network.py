@@ -64,7 +64,7 @@ def test_times_on_the_grid_up_to_rounding_are_accepted(net):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"engine": "exact"}, snn.BackendUnavailable),
+        ({"engine": "fast"}, snn.ValidationError),
         ({"device": "cuda"}, snn.BackendUnavailable),
         ({"batch": 10**12}, snn.ResourceError),
     ],
