@@ -7,7 +7,7 @@ An engine is made of a lowered network and has
 - ``advance(goal)``: go a stretch towards it, and return whether it is reached;
 - ``take_spikes()``, ``take_traces()``: what happened since they were last asked;
 - ``variable(name, variable)``: the state now;
-- ``set_parameters(group, parameters)``, ``set_input(name, values)``: changes from now on;
+- ``set_parameters(group, parameters)`` and, on a grid, ``set_input(name, values)``: changes from now on;
 - ``reset(first_sample)``: back to time 0.
 """
 
