@@ -1,8 +1,10 @@
 """Converts trained artificial networks into spiking ones, and compares the two."""
 
-from bridge.convert import Converted, Inference, convert, quantised_twin, take_over
+from bridge.convert import convert, take_over
 from bridge.errors import BridgeError, ConversionError, ValidationError
 from bridge.graph import Graph
+from bridge.inference import Inference
+from bridge.rate import Converted, quantised_twin
 from bridge.trace import trace
 
 __all__ = [

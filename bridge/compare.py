@@ -13,7 +13,9 @@ import numpy as np
 
 import snn
 from bridge import energy
-from bridge.convert import Converted, Inference, convert_graph, prepare, quantised_twin, take_over
+from bridge.convert import convert_graph, prepare, take_over
+from bridge.inference import Inference
+from bridge.rate import Converted, quantised_twin
 from bridge.statistics import wilson
 
 SCHEMA = 1

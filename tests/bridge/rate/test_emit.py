@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 import snn
 from bridge import ConversionError
-from bridge.emit import emit
 from bridge.graph import Graph
 from bridge.nodes import AveragePool2d, Conv2d, Dense, Flatten, Input, Leaky, MaxPool2d, ReLU
-from bridge.thresholds import least_squares
+from bridge.rate.emit import emit
+from bridge.rate.thresholds import least_squares
 
 
 def chain(shape, *nodes):

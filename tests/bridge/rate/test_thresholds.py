@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bridge.errors import ValidationError
-from bridge.thresholds import least_squares, quantise
+from bridge.rate.thresholds import least_squares, quantise
 
 
 def sparse(rng, n):

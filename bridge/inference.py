@@ -1,0 +1,64 @@
+"""What a spiking network says of samples, and what samples must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.errors import ValidationError
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What a spiking network said of some samples.
+
+    Attributes
+    ----------
+    scores : ndarray of float64 (samples, outputs)
+        The output in the module's own units and order, images flattened; for a network that spiked already, the
+        spike counts of its last layer.
+    course : ndarray of float64 (samples, steps, outputs)
+        The scores so far, step by step, from the first step in which the last layer receives input or may fire.
+    spikes : ndarray of int64 (samples, layers)
+        Spikes of each layer, without a readout.
+    counts : dict of str to ndarray of int64 (neurons,)
+        Spikes of each neuron, summed over the samples.
+    synaptic_events : ndarray of int64 (samples,)
+        Synapses reached by spikes.
+    seconds : float
+        Wall-clock time of the simulation, its input included.
+    """
+
+    scores: np.ndarray
+    course: np.ndarray
+    spikes: np.ndarray
+    counts: dict[str, np.ndarray]
+    synaptic_events: np.ndarray
+    seconds: float
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The class with the highest score, the lowest of equals; int64 (samples,)."""
+        return self.scores.argmax(axis=1)
+
+    def latency(self) -> np.ndarray:
+        """Return for each sample the step of `course` from which on the decision is the final one; int64, from 1.
+
+        As long as all outputs are 0 nothing is decided; a sample without any output has the last step.
+        """
+        decided = np.where(self.course.any(axis=2), self.course.argmax(axis=2), -1)
+        differs = decided != self.classes[:, None]
+        after_last = differs.shape[1] - differs[:, ::-1].argmax(axis=1) + 1
+        return np.where(differs.any(axis=1), np.minimum(after_last, differs.shape[1]), 1)
+
+
+def check_samples(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return samples (samples, *shape) as float64, or refuse them."""
+    samples = np.asarray(samples, np.float64)
+    if samples.shape[1:] != shape or samples.size == 0:
+        sizes = ", ".join(map(str, shape))
+        raise ValidationError(f"samples must have shape (samples >= 1, {sizes}), not {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise ValidationError(f"samples must be finite; sample {int(np.argwhere(~np.isfinite(samples))[0][0])} is not")
+    return samples
