@@ -6,33 +6,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from bridge import figures, table
+from bridge.pages.elements import figure, grid, listed, page, section, terms
 from bridge.table import NAMES, count, interval, machine, percent, representatives, runs
 
 if TYPE_CHECKING:
     from bridge.compare import Comparison
 
-STYLE = """
-body { max-width: 960px; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff;
-  font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-h3 { margin: 0 0 .3rem; font-size: 1rem; }
-.summary { font-size: 1.1rem; } li, dd { overflow-wrap: anywhere; }
-figure { margin: 1.5rem 0; break-inside: avoid; } img { width: 100%; height: auto; }
-figcaption, caption { font-size: .9rem; color: #444; text-align: left; } caption { padding-bottom: .4rem; }
-.scroll { overflow-x: auto; margin: 1.5rem 0; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #e3e3e3; }
-th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; }
-tbody th { font-weight: normal; white-space: nowrap; }
-tr > :first-child { text-align: left; } th[scope=colgroup] { text-align: center; }
-td.cheaper { font-weight: bold; background: #d5ecdf; }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1rem; font-size: .85rem; }
-.columns ul { margin: 0; padding-left: 1.1rem; }
-dt { font-weight: bold; } dd { margin: 0 0 .5rem 1.5rem; }
-.facts { display: grid; grid-template-columns: max-content 1fr; font-size: .9rem; } .facts dd { margin: 0 0 0 1rem; }
-@media print { html { font-size: 10pt; } body { max-width: none; margin: 0; padding: 0; }
-  table { font-size: 7pt; } th, td { padding: .1rem .3rem; } tr { break-inside: avoid; } h2 { break-after: avoid; } }
-"""
 DEFINITIONS = {
     "T": "The time steps for which the input is shown and in which each layer may fire. A layer starts after the one "
     "before it, so an inference takes a few steps more than T: its duration.",
@@ -75,14 +54,10 @@ def render(comparison: Comparison) -> str:
     ----------
     comparison : Comparison
     """
-    title = escape(f"Artificial and spiking networks on {comparison.results['data']['name']}")
+    title = f"Artificial and spiking networks on {comparison.results['data']['name']}"
     sections = (_accuracy, _spikes, _energy, _latency, _raster, _f_i, _speed)
-    body = "\n".join([_summary(comparison.results), *(section(comparison) for section in sections), _method()])
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
-    )
+    body = "\n".join([_summary(comparison.results), *(make(comparison) for make in sections), _method()])
+    return page(title, body)
 
 
 def _summary(results: dict[str, Any]) -> str:
@@ -112,8 +87,8 @@ def _summary(results: dict[str, Any]) -> str:
         "Machine": f"{machine(results)}, Python {results['machine']['python']}",
         "Version": f"allornone {results['version']}",
     }
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items() if fact)
-    return f'<p class="summary">{escape(words)}</p>\n<dl class="facts">{pairs}</dl>'
+    known = {name: fact for name, fact in facts.items() if fact}
+    return f'<p class="summary">{escape(words)}</p>\n{terms(known, "facts")}'
 
 
 def _work(who: str, entry: dict[str, Any], ann: dict[str, Any]) -> str:
@@ -156,8 +131,8 @@ def _accuracy(comparison: Comparison) -> str:
         "Accuracy on the test images. Bars, and the band around the artificial network's line, are 95 % intervals. "
         "Points at the same T are drawn side by side."
     )
-    plot = _figure(figures.draw(figures.accuracy, comparison, 4.2), alt, caption)
-    return _section("Accuracy against T", plot, _table(table.accuracy_table(results)))
+    plot = figure(figures.draw(figures.accuracy, comparison, 4.2), alt, caption)
+    return section("Accuracy against T", plot, grid(table.accuracy_table(results)))
 
 
 def _spikes(comparison: Comparison) -> str:
@@ -171,24 +146,24 @@ def _spikes(comparison: Comparison) -> str:
         f"MACs of a spiking network's first layer, once an image: {results['converted'][0]['input_macs']:,} of the "
         f"converted network, {results['surrogate']['by_steps'][0]['input_macs']:,} of the surrogate-trained."
     )
-    plot = _figure(figures.draw(figures.spikes, comparison, 3.9), alt, caption)
-    return _section("Spikes and operations", plot, _table(table.layers_table(results)))
+    plot = figure(figures.draw(figures.spikes, comparison, 3.9), alt, caption)
+    return section("Spikes and operations", plot, grid(table.layers_table(results)))
 
 
 def _energy(comparison: Comparison) -> str:
     results, cards = comparison.results, []
     for cost in results["energy"]:
         found = (_where_cheaper(NAMES[who], entries, cost[who]) for who, entries in runs(results).items())
-        points = "".join(f"<li>{escape(item)}</li>" for item in (*cost["assumptions"], *found))
-        cards.append(f"<div><h3>{escape(cost['title'])}</h3><ul>{points}</ul></div>")
+        points = listed([*cost["assumptions"], *found])
+        cards.append(f"<div><h3>{escape(cost['title'])}</h3>{points}</div>")
     alt = f"Energy of an inference against T under {len(cards)} cost models. {_verdict(results)}"
     caption = (
         "Energy of one inference, from counted operations and the assumptions below. The models rank operations; none "
         "predicts a chip's power, as control, clocks, communication between cores and leakage are left out."
     )
-    plot = _figure(figures.draw(figures.energy, comparison, 3.9), alt, caption)
+    plot = figure(figures.draw(figures.energy, comparison, 3.9), alt, caption)
     columns = f'<div class="columns">{"".join(cards)}</div>'
-    return _section("Energy under stated cost models", plot, columns, _table(table.energy_table(results)))
+    return section("Energy under stated cost models", plot, columns, grid(table.energy_table(results)))
 
 
 def _where_cheaper(who: str, entries: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
@@ -211,8 +186,8 @@ def _latency(comparison: Comparison) -> str:
         "The share of images whose decision, right or wrong, does not change any more. Steps count from the image's "
         "onset; none comes before the first spikes have passed all layers. A curve ends with the last image decided."
     )
-    plot = _figure(figures.draw(figures.latency, comparison, 3.9), alt, caption)
-    return _section("Latency to decision", plot, _table(table.latency_table(comparison)))
+    plot = figure(figures.draw(figures.latency, comparison, 3.9), alt, caption)
+    return section("Latency to decision", plot, grid(table.latency_table(comparison)))
 
 
 def _raster(comparison: Comparison) -> str:
@@ -229,7 +204,7 @@ def _raster(comparison: Comparison) -> str:
     layers = max(len(entry["layers"]) for entries in runs(results).values() for entry in entries)
     plot = figures.draw(figures.raster, comparison, max(5.0, 0.6 * layers))
     alt = f"Rasters of the spikes of one image, of class {label}, in every layer of both spiking networks."
-    return _section("One image, spike by spike", _figure(plot, alt, caption))
+    return section("One image, spike by spike", figure(plot, alt, caption))
 
 
 def _f_i(comparison: Comparison) -> str:
@@ -240,7 +215,7 @@ def _f_i(comparison: Comparison) -> str:
         "clipped at one spike a step. The leaky neuron needs input above its leak, its refractory period bounds its "
         "rate, and as it fires in whole steps, its curve has stairs."
     )
-    return _section("The all-or-none law, and ReLU", _figure(figures.draw(figures.f_i, comparison, 4.2), alt, caption))
+    return section("The all-or-none law, and ReLU", figure(figures.draw(figures.f_i, comparison, 4.2), alt, caption))
 
 
 def _speed(comparison: Comparison) -> str:
@@ -249,40 +224,9 @@ def _speed(comparison: Comparison) -> str:
         "as dense products, for which such processors are made; nothing here was measured on neuromorphic hardware."
     )
     alt = "Images per second and synaptic events per second of the simulations, against T."
-    plot = _figure(figures.draw(figures.speed, comparison, 3.9), alt, caption)
-    return _section("Speed of the simulation", plot, _table(table.speed_table(comparison.results)))
+    plot = figure(figures.draw(figures.speed, comparison, 3.9), alt, caption)
+    return section("Speed of the simulation", plot, grid(table.speed_table(comparison.results)))
 
 
 def _method() -> str:
-    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in DEFINITIONS.items())
-    sources = "".join(f"<li>{escape(source)}</li>" for source in SOURCES)
-    return _section("How it was done", f"<dl>{terms}</dl>", f"<h3>Sources</h3><ul>{sources}</ul>")
-
-
-def _section(title: str, *parts: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(parts) + "\n</section>"
-
-
-def _figure(uri: str, alt: str, caption: str) -> str:
-    return f'<figure><img src="{uri}" alt="{escape(alt)}">\n<figcaption>{escape(caption)}</figcaption></figure>'
-
-
-def _table(content: table.Table) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in content.head)
-    head = f"<tr>{head}</tr>"
-    if content.groups:
-        over = (
-            f'<th scope="colgroup" colspan="{n}">{escape(name)}</th>' if name else f'<td colspan="{n}"></td>'
-            for name, n in content.groups
-        )
-        head = f"<tr>{''.join(over)}</tr>{head}"
-    body = ""
-    for first, *rest in content.rows:
-        cells = "".join(
-            f"<td{' class=cheaper' if isinstance(cell, table.Cheaper) else ''}>{escape(cell)}</td>" for cell in rest
-        )
-        body += f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>\n'
-    return (
-        f'<div class="scroll"><table><caption>{escape(content.caption)}</caption>\n<thead>{head}</thead>\n'
-        f"<tbody>\n{body}</tbody></table></div>"
-    )
+    return section("How it was done", terms(DEFINITIONS), f"<h3>Sources</h3>{listed(list(SOURCES))}")

@@ -15,6 +15,14 @@ NAMES = {"ann": "artificial", "converted": "converted", "surrogate": "surrogate-
 class Cheaper(str):
     """A cell that is marked because spiking costs less there."""
 
+    style = "cheaper"
+
+
+class Words(str):
+    """A cell of words, not of a number."""
+
+    style = "words"
+
 
 @dataclass(frozen=True)
 class Table:
