@@ -22,6 +22,7 @@ from ann.models import (
     build_spiking_cnn,
     build_spiking_mlp,
 )
+from ann.quantisation import QuantisedReLU, quantise
 from ann.recipes import RECIPES, Recipe
 from ann.training import TrainingRecord, fit
 from ann.weights import load_metadata, load_weights, save_weights
@@ -35,6 +36,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "NumericalError",
+    "QuantisedReLU",
     "Recipe",
     "SoftResetLeaky",
     "SpikingNetwork",
@@ -52,5 +54,6 @@ __all__ = [
     "load_metadata",
     "load_weights",
     "predict",
+    "quantise",
     "save_weights",
 ]
