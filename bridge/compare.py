@@ -103,11 +103,11 @@ def compare(
     answers = ann.evaluate(artificial.module, x).argmax(axis=1)
     seconds = time.perf_counter() - begun
     arrays["ann/predictions"] = answers
-    graph, macs = prepare(artificial.module, x)
+    traced, graph = prepare(artificial.module, x)
 
     converted, curves = {}, []
     for t in steps:
-        converted[t] = convert_graph(graph, macs, data.x_train, t)
+        converted[t] = convert_graph(traced, graph, data.x_train, t)
         converted[t].run(x[:_WARM], threads=threads)  # compiled and warm before anything is timed
         inference = converted[t].run(
             x, threads=threads, report=lambda done, t=t: report(f"converted, T = {t}", done, len(x))
@@ -134,7 +134,7 @@ def compare(
     arrays |= {f"raster/surrogate/{k}": v for k, v in raster(taken[spiking.module.steps], x[0]).items()}
     arrays |= {f"f_i/{k}": v for k, v in f_i_curve().items()}
     right = int((answers == y).sum())
-    work = energy.Work(macs=sum(macs.values()))
+    work = energy.Work(macs=sum(traced.macs().values()))
     results = {
         "schema": SCHEMA,
         "version": metadata.version("allornone"),

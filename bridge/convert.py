@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _CALIBRATION = 1000  # samples that thresholds are chosen on, at most
 
 
-def prepare(module: nn.Module, samples: np.ndarray) -> tuple[Graph, dict[str, int]]:
-    """Trace a module, fold batch normalisation and merge average pooling; returns the graph and the module's MACs."""
-    graph = fold_batchnorm(trace(module, np.atleast_1d(samples)[:_CALIBRATION]))
-    return merge_pooling(graph), graph.macs()
+def prepare(module: nn.Module, samples: np.ndarray) -> tuple[Graph, Graph]:
+    """Trace a module; returns the graph as traced, and with normalisation folded and average pooling merged."""
+    traced = trace(module, np.atleast_1d(samples)[:_CALIBRATION])
+    return traced, merge_pooling(fold_batchnorm(traced))
 
 
 def convert(module: nn.Module, samples: np.ndarray, *, steps: int = 32) -> Converted:
@@ -63,24 +63,24 @@ def convert(module: nn.Module, samples: np.ndarray, *, steps: int = 32) -> Conve
     (3, 10)
     """
     steps = positive_integer("steps", steps)
-    graph, macs = prepare(module, samples)
+    traced, graph = prepare(module, samples)
     spiking = [name for name, node in graph.nodes.items() if isinstance(node, Leaky)]
     if spiking:
         raise ConversionError(
             f"{spiking[0]} (Leaky)", "spikes already", "Use bridge.take_over(module, samples, steps=...)"
         )
-    return convert_graph(graph, macs, samples, steps)
+    return convert_graph(traced, graph, samples, steps)
 
 
-def convert_graph(graph: Graph, macs: dict[str, int], samples: np.ndarray, steps: int) -> Converted:
-    """Convert a graph as `prepare` returns it; arguments and errors as `convert`."""
+def convert_graph(traced: Graph, graph: Graph, samples: np.ndarray, steps: int) -> Converted:
+    """Convert graphs as `prepare` returns it; arguments and errors as `convert`."""
     steps = positive_integer("steps", steps)
     samples = check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])
     values = graph.evaluate(samples)
     thresholds = {
         name: least_squares(values[name], steps) for name, node in graph.nodes.items() if isinstance(node, ReLU)
     }
-    return Converted(graph, macs, emit(graph, steps, thresholds), thresholds)
+    return Converted(traced, graph, emit(graph, steps, thresholds), thresholds)
 
 
 def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converted:
@@ -105,8 +105,8 @@ def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converte
         If a part of the module has no counterpart; it names the node and what would do.
     """
     steps = positive_integer("steps", steps)
-    graph, macs = prepare(module, samples)
+    traced, graph = prepare(module, samples)
     if not isinstance(output := graph.nodes[graph.output], Leaky):
         label, remedy = f"{graph.output} ({type(output).__name__})", "End the chain with a spiking neuron"
         raise ConversionError(label, "is the output but not a spiking neuron", remedy)
-    return Converted(graph, macs, emit(graph, steps, {}), {})
+    return Converted(traced, graph, emit(graph, steps, {}), {})

@@ -6,7 +6,7 @@ graph carry the batch axis in front.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,13 +87,18 @@ class Graph:
         """List the nodes that read this one."""
         return [other for other, node in self.nodes.items() if name in node.inputs]
 
-    def evaluate(self, x: np.ndarray) -> dict[str, np.ndarray]:
+    def evaluate(
+        self, x: np.ndarray, replaced: Callable[[str, np.ndarray], np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
         """Compute every node in float64.
 
         Parameters
         ----------
         x : array, shape (batch, *input shape)
             Samples.
+        replaced : callable, optional
+            Called with every node's name and value; what it returns stands in the value's place, there and in all
+            that follows.
 
         Returns
         -------
@@ -115,7 +120,8 @@ class Graph:
         for name, node in self.nodes.items():
             if isinstance(node, Leaky):
                 raise ConversionError(name, "is a spiking neuron, with a state over time", "Run it on the snn engine")
-            values[name] = x if isinstance(node, Input) else node(*(values[i] for i in node.inputs))
+            value = x if isinstance(node, Input) else node(*(values[i] for i in node.inputs))
+            values[name] = value if replaced is None else replaced(name, value)
         return values
 
     def run(self, x: np.ndarray) -> np.ndarray:

@@ -53,6 +53,26 @@ class Inference:
         return np.where(differs.any(axis=1), np.minimum(after_last, differs.shape[1]), 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What every layer of a spiking network said of some samples.
+
+    Attributes
+    ----------
+    inference : Inference
+        What the whole network said.
+    activations : dict of str to ndarray of float64 (samples, *shape)
+        By node of the graph, those whose neurons stand for an activation and the output: what they said, in the
+        module's own units and layout.
+    operations : dict of str to ndarray of int64 (samples,)
+        By firing layer, the synapses that its spikes reached.
+    """
+
+    inference: Inference
+    activations: dict[str, np.ndarray]
+    operations: dict[str, np.ndarray]
+
+
 def check_samples(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return samples (samples, *shape) as float64, or refuse them."""
     samples = np.asarray(samples, np.float64)

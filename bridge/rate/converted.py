@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,9 @@ import numpy as np
 import snn
 from bridge.errors import positive_integer
 from bridge.graph import Graph
-from bridge.inference import Inference, check_samples
-from bridge.nodes import ReLU
+from bridge.inference import Inference, Observation, check_samples
 from bridge.rate.emit import Emitted, Layer
-from bridge.rate.thresholds import quantise
+from bridge.rate.thresholds import clip, quantise
 from snn.recording import SpikeRecord
 
 _BATCH = 50  # samples simulated together: their spikes and sums stay within tens of MiB
@@ -27,20 +26,25 @@ class Converted:
 
     Attributes
     ----------
+    traced : Graph
+        The module as traced.
     graph : Graph
-        The module as traced, batch normalisation folded and average pooling merged into the layers after it.
-    macs : dict of str to int
-        Multiply-accumulates of the module's linear layers for one sample, before pooling was merged.
+        The same with batch normalisation folded and average pooling merged into the layers after it.
     emitted : Emitted
         The spiking network and what its parts stand for.
     thresholds : dict of str to ndarray (channels,)
         For each ReLU the activation that T spikes stand for; empty for a network that spiked already.
     """
 
+    traced: Graph
     graph: Graph
-    macs: dict[str, int]
     emitted: Emitted
     thresholds: dict[str, np.ndarray]
+
+    @property
+    def macs(self) -> dict[str, int]:
+        """Multiply-accumulates of the module's linear layers for one sample."""
+        return self.traced.macs()
 
     @property
     def network(self) -> snn.Network:
@@ -91,10 +95,50 @@ class Converted:
         ValidationError
             If the samples have another shape or are not finite, or `batch` is not a positive integer.
         """
+        parts, done = [], 0
+        for recording, count, seconds in self._recordings(samples, threads, batch):
+            parts.append(self._read(recording, count, seconds))
+            done += count
+            if report is not None:
+                report(done)
+        return _joined(parts)
+
+    def observe(self, samples: np.ndarray, *, threads: int = 1, batch: int = _BATCH) -> Iterator[Observation]:
+        """Run samples and tell, for one batch after the other, what every layer said; arguments as those of `run`.
+
+        Raises
+        ------
+        ValidationError
+            As `run`.
+        """
+        for recording, count, seconds in self._recordings(samples, threads, batch):
+            inference = self._read(recording, count, seconds)
+            activations, operations = {}, {}
+            for layer in self.layers:
+                if layer.kind == "readout":
+                    continue
+                spikes = recording.spikes[layer.name].counts()[:count]
+                operations[layer.name] = spikes @ recording.fan_out[layer.name]
+                if layer.name in self.thresholds:
+                    said = spikes.reshape(count, *layer.shape) * (self.thresholds[layer.name] / self.steps)
+                    activations[layer.name] = np.moveaxis(said, -1, 1)
+            output = self.graph.shapes()[self.graph.output]
+            activations[self.graph.output] = inference.scores.reshape(count, *output)
+            yield Observation(inference, activations, operations)
+
+    def clip(self, name: str, a: np.ndarray) -> np.ndarray:
+        """Return the activations (samples, *shape) of a node, none above what T spikes stand for."""
+        return clip(a, self.thresholds[name]) if name in self.thresholds else a
+
+    def quantise(self, name: str, a: np.ndarray) -> np.ndarray:
+        """Return the activations (samples, *shape) of a node as T spikes can say them."""
+        return quantise(a, self.thresholds[name], self.steps) if name in self.thresholds else a
+
+    def _recordings(self, samples: np.ndarray, threads: int, batch: int) -> Iterator[tuple[snn.Recording, int, float]]:
+        """Simulate samples; yields recordings, how many samples of each count, and the seconds it took."""
         samples = check_samples(samples, self.graph.shapes()[self.graph.input])
         batch = min(positive_integer("batch", batch), len(samples))
         simulation = self.simulation(batch, threads)
-        parts = []
         for start in range(0, len(samples), batch):
             chosen = samples[start : start + batch]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
@@ -102,10 +146,7 @@ class Converted:
             simulation.reset()
             self.encode(simulation, filled)
             recording = simulation.run(float(self.duration))
-            parts.append(self._read(recording, len(chosen), time.perf_counter() - begun))
-            if report is not None:
-                report(start + len(chosen))
-        return _joined(parts)
+            yield recording, len(chosen), time.perf_counter() - begun
 
     def _read(self, recording: snn.Recording, samples: int, seconds: float) -> Inference:
         """Return what came of the first samples of a batch."""
@@ -169,14 +210,6 @@ def quantised_twin(converted: Converted, samples: np.ndarray) -> np.ndarray:
     """
     graph = converted.graph
     samples = check_samples(samples, graph.shapes()[graph.input])
-    parts = [_quantised(converted, samples[i : i + _BATCH]) for i in range(0, len(samples), _BATCH)]
+    batches = (samples[i : i + _BATCH] for i in range(0, len(samples), _BATCH))
+    parts = [graph.evaluate(batch, converted.quantise)[graph.output] for batch in batches]
     return np.concatenate(parts).reshape(len(samples), -1)
-
-
-def _quantised(converted: Converted, samples: np.ndarray) -> np.ndarray:
-    value = samples
-    for name, node in list(converted.graph.nodes.items())[1:]:  # the input, then a chain
-        value = node(value)
-        if isinstance(node, ReLU):
-            value = quantise(value, converted.thresholds[name], converted.steps)
-    return value

@@ -43,11 +43,23 @@ def quantise(a: np.ndarray, theta: np.ndarray | float, steps: int) -> np.ndarray
     theta = np.asarray(theta, dtype=np.float64)
     if not (np.isfinite(theta) & (theta > 0.0)).all():
         raise ValidationError("theta must be positive and finite")
-    if theta.ndim:
-        if a.ndim < 2 or theta.shape != a.shape[1:2]:
-            raise ValidationError(f"theta must be a number or one a channel of a {a.shape}, not of shape {theta.shape}")
-        theta = theta.reshape((-1,) + (1,) * (a.ndim - 2))
+    theta = _over_channels(theta, a)
     return theta / steps * np.clip(np.floor(a * steps / theta + 0.5), 0, steps)
+
+
+def clip(a: np.ndarray, theta: np.ndarray | float) -> np.ndarray:
+    """Give the activation, but none above its threshold: min(a, theta); arguments and errors as `quantise`."""
+    a = np.asarray(a, dtype=np.float64)
+    return np.minimum(a, _over_channels(np.asarray(theta, dtype=np.float64), a))
+
+
+def _over_channels(theta: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """Return thresholds in a shape that broadcasts against activations (samples, channels, ...)."""
+    if not theta.ndim:
+        return theta
+    if a.ndim < 2 or theta.shape != a.shape[1:2]:
+        raise ValidationError(f"theta must be a number or one a channel of a {a.shape}, not of shape {theta.shape}")
+    return theta.reshape((-1,) + (1,) * (a.ndim - 2))
 
 
 def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:

@@ -106,7 +106,7 @@ def test_tells_what_it_was_made_of():
     assert [layer.name for layer in converted.layers] == ["2", "3", "5", "9"]
     assert converted.layers[0].shape == (8, 10, 4)
     assert set(converted.thresholds) == {"2", "5"}
-    assert converted.macs == {"1": 4 * 2 * 9 * 80, "4": 5 * 4 * 9 * 6, "9": 3 * 5}
+    assert converted.macs == {"0": 4 * 2 * 9 * 80, "4": 5 * 4 * 9 * 6, "9": 3 * 5}
     assert set(converted.network.populations) == {"2", "3", "5", "9"}
 
 
@@ -210,7 +210,7 @@ def test_refuses_samples_to_run(x, says):
     with pytest.raises(ValidationError, match=says):
         quantised_twin(converted, x)
     with pytest.raises(ValidationError, match=says):
-        convert_graph(converted.graph, {}, x, 2)
+        convert_graph(converted.traced, converted.graph, x, 2)
 
 
 @pytest.mark.parametrize("batch", [0, 2.5, True])
