@@ -6,7 +6,7 @@ import numpy as np
 
 from bridge.errors import ConversionError
 from bridge.graph import Graph
-from bridge.nodes import BatchNorm, Conv2d, Dense, Node, Shape
+from bridge.nodes import BatchNorm, Conv1d, Conv2d, Dense, Node, Shape
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
@@ -16,7 +16,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
 
     The folded layer takes the name of the normalisation, whose value it has. The layer before it goes, unless others
     read it too. A normalisation of anything else becomes a linear layer of its own: a 1x1 convolution with a group
-    for every channel of an image, a diagonal dense layer for a vector.
+    for every channel of an image or a sequence, a diagonal dense layer for a vector.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
     Raises
     ------
     ConversionError
-        Where a normalised input is neither an image nor a vector.
+        Where a normalised input is no image, sequence or vector.
     """
     nodes = dict(graph.nodes)
     shapes = graph.shapes()
@@ -40,7 +40,8 @@ def fold_batchnorm(graph: Graph) -> Graph:
             continue
         (source,) = node.inputs
         before = nodes[source]
-        if isinstance(before, (Dense, Conv2d)):
+        # A dense layer on a sequence has its outputs on the last axis, not where the channels are.
+        if isinstance(before, (Conv1d, Conv2d)) or (isinstance(before, Dense) and len(shapes[source]) == 1):
             nodes[name] = _scaled(before, node)
             if source != graph.output and not any(source in other.inputs for other in nodes.values()):
                 del nodes[source]
@@ -49,7 +50,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
     return Graph(nodes, graph.output)
 
 
-def _scaled(layer: Dense | Conv2d, norm: BatchNorm) -> Node:
+def _scaled(layer: Dense | Conv1d | Conv2d, norm: BatchNorm) -> Node:
     scale = norm.scale.reshape((-1,) + (1,) * (layer.weight.ndim - 1))
     return replace(layer, weight=scale * layer.weight, bias=norm.scale * layer.bias + norm.shift)
 
@@ -57,10 +58,12 @@ def _scaled(layer: Dense | Conv2d, norm: BatchNorm) -> Node:
 def _alone(name: str, norm: BatchNorm, shape: Shape) -> Node:
     if len(shape) == 3:
         return Conv2d(norm.inputs, norm.scale[:, None, None, None], norm.shift, groups=shape[0])
+    if len(shape) == 2:
+        return Conv1d(norm.inputs, norm.scale[:, None, None], norm.shift, groups=shape[0])
     if len(shape) == 1:
         return Dense(norm.inputs, np.diag(norm.scale), norm.shift)
     raise ConversionError(
         name,
         f"is a BatchNorm of shape {shape}, which no layer before it can take in",
-        "Put it after a Linear or Conv2d layer, or normalise a vector or an image",
+        "Put it after a Linear or convolutional layer, or normalise a vector, a sequence or an image",
     )

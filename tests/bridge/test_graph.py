@@ -46,7 +46,7 @@ def test_convolution_is_the_same_in_parts(monkeypatch):
     node = Conv2d(("x",), rng.normal(size=(3, 2, 3, 3)), np.zeros(3))
     x = rng.normal(size=(7, 2, 6, 6))
     whole = node(x)
-    monkeypatch.setattr("bridge.nodes._WINDOW_VALUES", 2 * 2 * 9 * 16)
+    monkeypatch.setattr("bridge.nodes.convolution._WINDOW_VALUES", 2 * 2 * 9 * 16)
     np.testing.assert_allclose(node(x), whole, rtol=1e-13, atol=1e-13)
 
 

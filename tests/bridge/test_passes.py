@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bridge import passes
 from bridge.errors import ConversionError
 from bridge.graph import Graph
-from bridge.nodes import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Input, MaxPool2d, ReLU
+from bridge.nodes import AveragePool2d, BatchNorm, Conv1d, Conv2d, Dense, Flatten, Input, MaxPool2d, ReLU
 
 ALL = [getattr(passes, name) for name in passes.__all__]
 
@@ -147,9 +147,21 @@ def test_normalisation_of_the_input_becomes_a_layer():
     assert image.nodes["n1"].groups == 2
 
 
-def test_normalisation_of_a_sequence_is_refused_by_name():
-    with pytest.raises(ConversionError, match=r"^n1: is a BatchNorm of shape \(2, 5\)"):
-        passes.fold_batchnorm(chain((2, 5), BatchNorm(("x",), np.ones(2), np.ones(2))))
+def test_normalisation_of_sequences():
+    rng = np.random.default_rng(0)
+    norm = BatchNorm(("n1",), rng.normal(size=2), rng.normal(size=2))
+    dense = chain((2, 5), Dense(("x",), rng.normal(size=(3, 5)), rng.normal(size=3)), norm)
+    convolved = chain((2, 5), Conv1d(("x",), rng.normal(size=(2, 2, 3)), rng.normal(size=2)), norm)
+    assert kinds(passes.fold_batchnorm(dense)) == [Input, Dense, Conv1d]
+    assert kinds(passes.fold_batchnorm(convolved)) == [Input, Conv1d]
+    x = rng.normal(size=(3, 2, 5))
+    for graph in (dense, convolved):
+        np.testing.assert_allclose(passes.fold_batchnorm(graph).run(x), graph.run(x), rtol=1e-12, atol=1e-12)
+
+
+def test_normalisation_of_a_video_is_refused_by_name():
+    with pytest.raises(ConversionError, match=r"^n1: is a BatchNorm of shape \(2, 5, 3, 3\)"):
+        passes.fold_batchnorm(chain((2, 5, 3, 3), BatchNorm(("x",), np.ones(2), np.ones(2))))
 
 
 def test_pool_and_convolution_become_one():

@@ -1,0 +1,111 @@
+"""The operations of a network as the bridge describes it: nodes with NumPy weights, and what they compute in float64.
+
+Shapes have no batch axis and follow PyTorch: (features,) or (channels, height, width). Arrays that flow through a
+graph carry the batch axis in front. Weights are copied and read-only.
+"""
+
+from bridge.nodes.activations import (
+    ELU,
+    GELU,
+    SELU,
+    Absolute,
+    Exponential,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    Logarithm,
+    LogSigmoid,
+    Mish,
+    Power,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from bridge.nodes.arithmetic import Add, MatMul, Multiply
+from bridge.nodes.arrangement import Concat, Expand, Flatten, Flip, Gather, Pad, Permute, Reshape, Roll, Slice
+from bridge.nodes.base import Activation, Input, Linear, Node, Rearrange, Shape
+from bridge.nodes.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Pair
+from bridge.nodes.embedding import Embedding
+from bridge.nodes.linear import BatchNorm, Dense, Mean, Resample, Scale, Shift
+from bridge.nodes.normalisation import GroupNorm, LayerNorm, LogSoftmax, RMSNorm, Softmax
+from bridge.nodes.pooling import AdaptiveMaxPool, AveragePool1d, AveragePool2d, Maximum, MaxOver, MaxPool1d, MaxPool2d
+from bridge.nodes.recurrent import GRU, LSTM, RNN, Recurrent
+from bridge.nodes.spiking import Leaky
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "SELU",
+    "Absolute",
+    "Activation",
+    "AdaptiveMaxPool",
+    "Add",
+    "AveragePool1d",
+    "AveragePool2d",
+    "BatchNorm",
+    "Concat",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "Dense",
+    "Embedding",
+    "Expand",
+    "Exponential",
+    "Flatten",
+    "Flip",
+    "Gather",
+    "GroupNorm",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Input",
+    "LayerNorm",
+    "Leaky",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Logarithm",
+    "MatMul",
+    "MaxOver",
+    "MaxPool1d",
+    "MaxPool2d",
+    "Maximum",
+    "Mean",
+    "Mish",
+    "Multiply",
+    "Node",
+    "PReLU",
+    "Pad",
+    "Pair",
+    "Permute",
+    "Power",
+    "RMSNorm",
+    "ReLU",
+    "ReLU6",
+    "Rearrange",
+    "Recurrent",
+    "Resample",
+    "Reshape",
+    "Roll",
+    "Scale",
+    "Shape",
+    "Shift",
+    "SiLU",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+]
