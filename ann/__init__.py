@@ -22,14 +22,17 @@ from ann.models import (
     build_spiking_cnn,
     build_spiking_mlp,
 )
+from ann.optimizers import OPTIMIZERS
 from ann.quantisation import QuantisedReLU, quantise
 from ann.recipes import RECIPES, Recipe
-from ann.training import TrainingRecord, fit
+from ann.record import TrainingRecord
+from ann.training import fit
 from ann.weights import load_metadata, load_weights, save_weights
 
 __all__ = [
     "DATASETS",
     "MODELS",
+    "OPTIMIZERS",
     "RECIPES",
     "TWINS",
     "AnnError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Real
 
 from ann.errors import ValidationError
@@ -81,3 +81,11 @@ def check_shape(shape: object) -> tuple[int, int, int]:
         raise ValidationError("shape", shape, "(channels, height, width), for instance (1, 28, 28)")
     channels, height, width = (check_integer("shape", size, 1) for size in shape)
     return channels, height, width
+
+
+def check_one_of(argument: str, value: object, names: Iterable[str]) -> str:
+    """Return `value` if it is one of `names`, or raise `ValidationError`."""
+    names = tuple(names)
+    if not isinstance(value, str) or value not in names:
+        raise ValidationError(argument, value, "one of " + ", ".join(names))
+    return value

@@ -1,4 +1,4 @@
-"""What a model says about images."""
+"""What a model says about samples."""
 
 from __future__ import annotations
 
@@ -22,37 +22,39 @@ def evaluate(model: nn.Module, x: ArrayLike, batch_size: int = BATCH_SIZE) -> ND
     Parameters
     ----------
     model : torch.nn.Module
-        Takes (batch, channels, height, width) and returns (batch, classes).
+        Takes and returns tensors with a batch as the first axis.
     x : array_like
-        Images of shape (n, channels, height, width), n > 0.
+        Samples of shape (n, ...), n > 0. An int64 array goes to the model as it is, as token numbers; all else as
+        float32.
     batch_size : int
-        Images at a time, which bounds the memory taken.
+        Samples at a time, which bounds the memory taken.
 
     Returns
     -------
     numpy.ndarray
-        float32 outputs of shape (n, classes).
+        float32 outputs of shape (n, ...), for a classifier (n, classes).
 
     Raises
     ------
     ValidationError
-        If an argument is not as said above, or the model cannot take the images.
+        If an argument is not as said above, or the model cannot take the samples.
     """
     batch_size = check_integer("batch_size", batch_size, 1)
-    images = np.asarray(x, dtype=np.float32)
-    if images.ndim != 4 or images.size == 0:
-        raise ValidationError("x", f"array of shape {images.shape}", "images (n, channels, height, width), n > 0")
+    tokens = isinstance(x, np.ndarray) and x.dtype == np.int64
+    samples = np.asarray(x, dtype=np.int64 if tokens else np.float32)
+    if samples.ndim < 2 or samples.size == 0:
+        raise ValidationError("x", f"array of shape {samples.shape}", "samples of shape (n, ...), n > 0")
     device = find_device(model)
     outputs = []
-    with _evaluating(model), torch.no_grad():
-        for start in range(0, len(images), batch_size):
+    with evaluating(model), torch.no_grad():
+        for start in range(0, len(samples), batch_size):
             # torch.tensor copies, so that a read-only array is as good as another.
-            outputs.append(_call(model, torch.tensor(images[start : start + batch_size], device=device)).cpu())
+            outputs.append(_call(model, torch.tensor(samples[start : start + batch_size], device=device)).cpu())
     return torch.cat(outputs).numpy()
 
 
 def predict(model: nn.Module, x: ArrayLike, batch_size: int = BATCH_SIZE) -> NDArray[np.int64]:
-    """Return the class of each image: the largest output, the lowest class of equals.
+    """Return the class of each sample: the largest output, the lowest class of equals.
 
     Parameters
     ----------
@@ -67,14 +69,17 @@ def predict(model: nn.Module, x: ArrayLike, batch_size: int = BATCH_SIZE) -> NDA
     Raises
     ------
     ValidationError
-        As `evaluate`.
+        As `evaluate`, and if the model does not return a score for each class.
     """
+    scores = evaluate(model, x, batch_size)
+    if scores.ndim != 2:
+        raise ValidationError("model", f"output {scores.shape}", "scores of shape (batch, classes)")
     # NumPy promises the first of equals; PyTorch does not.
-    return evaluate(model, x, batch_size).argmax(axis=1).astype(np.int64)
+    return scores.argmax(axis=1).astype(np.int64)
 
 
 def accuracy(model: nn.Module, x: ArrayLike, y: ArrayLike, batch_size: int = BATCH_SIZE) -> float:
-    """Return the share of images, 0 ... 1, whose class a model names.
+    """Return the share of samples, 0 ... 1, whose class a model names.
 
     Parameters
     ----------
@@ -90,7 +95,9 @@ def accuracy(model: nn.Module, x: ArrayLike, y: ArrayLike, batch_size: int = BAT
     """
     labels, count = np.asarray(y), len(np.asarray(x))
     if labels.shape != (count,):
-        raise ValidationError("y", f"array of shape {labels.shape}", f"one class number for each of the {count} images")
+        raise ValidationError(
+            "y", f"array of shape {labels.shape}", f"one class number for each of the {count} samples"
+        )
     return float((predict(model, x, batch_size) == labels).mean())
 
 
@@ -101,7 +108,8 @@ def find_device(model: nn.Module) -> torch.device:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode within the block, and every module back into its own mode after it."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -117,9 +125,9 @@ def _call(model: nn.Module, batch: torch.Tensor) -> torch.Tensor:
         outputs = model(batch)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:
-        raise ValidationError("x", f"batch of shape {shape}", f"images the model can take: {error}") from error
-    if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2 or len(outputs) != len(batch):
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise ValidationError("x", f"batch of shape {shape}", f"samples the model can take: {error}") from error
+    if not isinstance(outputs, torch.Tensor) or outputs.ndim < 2 or len(outputs) != len(batch):
         found = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-        raise ValidationError("model", f"output {found} for a batch of shape {shape}", "a tensor (batch, classes)")
+        raise ValidationError("model", f"output {found} for a batch of shape {shape}", "a tensor (batch, ...)")
     return outputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from ann.errors import DataError, ValidationError
+from ann.files import read_tensors, write_tensors
 
 FORMAT = "ann-weights-1"
 
@@ -42,18 +42,7 @@ def save_weights(model: nn.Module, path: str | PathLike[str], metadata: Mapping[
     except (TypeError, ValueError) as error:
         raise ValidationError("metadata", metadata, f"values that JSON can hold ({error})") from error
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    # Written beside the file and renamed, so that a crash leaves the old file as it was.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            torch.save({"format": FORMAT, "metadata": text, "weights": weights}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_tensors(path, {"format": FORMAT, "metadata": text, "weights": weights})
 
 
 def load_weights(model: nn.Module, path: str | PathLike[str]) -> dict[str, Any]:
@@ -79,6 +68,28 @@ def load_weights(model: nn.Module, path: str | PathLike[str]) -> dict[str, Any]:
         If the file cannot be read or was not written by `save_weights`.
     """
     weights, metadata = _read(Path(path))
+    check_fits(model, weights, path)
+    model.load_state_dict(weights)
+    return metadata
+
+
+def check_fits(model: nn.Module, weights: Mapping[str, torch.Tensor], path: str | PathLike[str]) -> None:
+    """Refuse weights that lack some of a model's, have others, or are of another shape.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+    weights : mapping
+        A `state_dict`.
+    path : path
+        Where it comes from, for the message.
+
+    Raises
+    ------
+    ValidationError
+        If the weights do not fit.
+    """
     own = model.state_dict()
     missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     reshaped = [
@@ -90,8 +101,6 @@ def load_weights(model: nn.Module, path: str | PathLike[str]) -> dict[str, Any]:
         found = {"missing": missing, "extra": extra, "of another shape": reshaped}
         told = "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items() if names)
         raise ValidationError("model", type(model).__name__, f"a model that fits the weights in {path} ({told})")
-    model.load_state_dict(weights)
-    return metadata
 
 
 def load_metadata(path: str | PathLike[str]) -> dict[str, Any]:
@@ -111,19 +120,7 @@ def load_metadata(path: str | PathLike[str]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    if not path.is_file():
-        raise DataError(f"{path} is not there or is no file; name one written by ann.save_weights")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    # A damaged or foreign file fails in whatever way the parser happens to meet it.
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{path} cannot be read as weights ({reason}). Whole pickled modules are refused, since reading one runs "
-            "its code: write the weights with ann.save_weights"
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError(f"{path} does not say that it is {FORMAT!r}; write it with ann.save_weights")
+    content = read_tensors(path, FORMAT, "ann.save_weights")
     try:
         weights, metadata = content["weights"], json.loads(content["metadata"])
     except (KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A labelled set of images in three parts."""
+"""A set of samples in three parts, with classes to tell or numbers to predict."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from ann.checks import check_integer
 from ann.errors import DataError, ValidationError
 
 PARTS = ("train", "validation", "test")
+IMAGE_RANK = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with their classes, in a part to train on, one to choose by and one to judge by.
+    """Samples with their targets, in a part to train on, one to choose by and one to judge by.
 
     Parameters
     ----------
     name : str
         Name of the data set.
     x_train, x_validation, x_test : numpy.ndarray
-        Images, float32 in 0 ... 1, of shape (n, channels, height, width).
+        Samples of shape (n, ...): images (n, channels, height, width), float32 in 0 ... 1; sequences (n, length,
+        features) and rows of a table (n, features), float32; or tokens (n, length), int64 numbers of `vocabulary`.
     y_train, y_validation, y_test : numpy.ndarray
-        Class numbers, int64 in 0 ... len(classes) - 1, of shape (n,).
+        Class numbers, int64 in 0 ... len(classes) - 1, of shape (n,); or, where there are no classes, numbers to
+        predict, float32 of shape (n, outputs).
     classes : tuple of str
-        Names of the classes.
+        Names of the classes; none where numbers are to be predicted.
+    vocabulary : tuple of str
+        What each token stands for; none where samples are numbers.
 
     Raises
     ------
@@ -35,60 +40,78 @@ class Dataset:
     """
 
     name: str
-    x_train: NDArray[np.float32]
-    y_train: NDArray[np.int64]
-    x_validation: NDArray[np.float32]
-    y_validation: NDArray[np.int64]
-    x_test: NDArray[np.float32]
-    y_test: NDArray[np.int64]
-    classes: tuple[str, ...]
+    x_train: NDArray
+    y_train: NDArray
+    x_validation: NDArray
+    y_validation: NDArray
+    x_test: NDArray
+    y_test: NDArray
+    classes: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part in PARTS:
-            self._check_images(f"x_{part}")
-            self._check_labels(f"y_{part}", len(getattr(self, f"x_{part}")))
+            self._check_samples(f"x_{part}")
+            self._check_targets(f"y_{part}", len(getattr(self, f"x_{part}")))
 
-    def _check_images(self, argument: str) -> None:
+    def _check_samples(self, argument: str) -> None:
         x = getattr(self, argument)
-        if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.ndim != 4 or x.size == 0:
-            raise ValidationError(argument, _describe(x), "float32 images of shape (n, channels, height, width), n > 0")
+        wanted, what = (np.int64, "int64 tokens") if self.vocabulary else (np.float32, "float32 samples")
+        if not isinstance(x, np.ndarray) or x.dtype != wanted or x.ndim < 2 or x.size == 0:
+            raise ValidationError(argument, _describe(x), f"{what} of shape (n, ...), n > 0")
         if x.shape[1:] != self.shape:
-            raise ValidationError(argument, _describe(x), f"images of shape {self.shape}, as in x_train")
-        lowest, highest = float(x.min()), float(x.max())
+            raise ValidationError(argument, _describe(x), f"samples of shape {self.shape}, as in x_train")
+        lowest, highest = x.min(), x.max()
         # Written so that NaN, which compares false, is refused.
-        if not (lowest >= 0 and highest <= 1):
-            raise ValidationError(argument, f"values from {lowest} to {highest}", "values in 0 ... 1")
+        if self.vocabulary:
+            low, high, inside = 0, len(self.vocabulary) - 1, True
+        else:
+            low, high, inside = 0, 1, x.ndim == IMAGE_RANK
+        if inside and not (lowest >= low and highest <= high):
+            raise ValidationError(argument, f"values from {lowest} to {highest}", f"values in {low} ... {high}")
+        if not np.isfinite(lowest) or not np.isfinite(highest):
+            raise ValidationError(argument, f"values from {lowest} to {highest}", "finite values")
 
-    def _check_labels(self, argument: str, n: int) -> None:
+    def _check_targets(self, argument: str, n: int) -> None:
         y = getattr(self, argument)
+        if not self.classes:
+            if not isinstance(y, np.ndarray) or y.dtype != np.float32 or y.ndim != 2 or len(y) != n or y.size == 0:
+                raise ValidationError(argument, _describe(y), f"float32 numbers of shape ({n}, outputs)")
+            if y.shape[1] != self.y_train.shape[1] or not np.isfinite(y).all():
+                raise ValidationError(argument, _describe(y), "finite numbers, as many a sample as in y_train")
+            return
         if not isinstance(y, np.ndarray) or y.dtype != np.int64 or y.shape != (n,):
-            raise ValidationError(argument, _describe(y), f"int64 class numbers of shape ({n},), one for each image")
+            raise ValidationError(argument, _describe(y), f"int64 class numbers of shape ({n},), one for each sample")
         if y.min() < 0 or y.max() >= self.n_classes:
             raise ValidationError(argument, f"{y.min()} to {y.max()}", f"class numbers in 0 ... {self.n_classes - 1}")
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of one image, (channels, height, width)."""
-        channels, height, width = self.x_train.shape[1:]
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample, for instance (channels, height, width)."""
+        return self.x_train.shape[1:]
 
     @property
     def n_classes(self) -> int:
-        """Number of classes."""
+        """Number of classes; 0 where numbers are to be predicted."""
         return len(self.classes)
 
+    @property
+    def n_outputs(self) -> int:
+        """Size of a model's output: a score for each class, or the numbers to predict."""
+        return self.n_classes or self.y_train.shape[1]
+
     def subset(self, train: int | None = None, validation: int | None = None, test: int | None = None) -> Dataset:
-        """Return the first images of each part, in the order they are in.
+        """Return the first samples of each part, in the order they are in.
 
         Parameters
         ----------
         train, validation, test : int, optional
-            Images to keep of each part; all of it by default.
+            Samples to keep of each part; all of it by default.
 
         Raises
         ------
         ValidationError
-            If a part has fewer images, or none would be kept.
+            If a part has fewer samples, or none would be kept.
         """
         kept = {}
         for part, count in zip(PARTS, (train, validation, test), strict=True):
@@ -101,26 +124,26 @@ class Dataset:
 def split_stratified(
     x: NDArray[np.float32], y: NDArray[np.int64], count: int, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Split off `count` images at random, with every class in its share.
+    """Split off `count` samples at random, with every class in its share.
 
     Parameters
     ----------
     x, y : numpy.ndarray
-        Images, (n, channels, height, width), and class numbers, (n,).
+        Samples, (n, ...), and class numbers, (n,).
     count : int
-        Images to split off.
+        Samples to split off.
     seed : int
         Seed of the choice.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Images left, images split off, class numbers left, class numbers split off.
+        Samples left, samples split off, class numbers left, class numbers split off.
 
     Raises
     ------
     DataError
-        If there are too few images for every class to be on both sides.
+        If there are too few samples for every class to be on both sides.
     """
     # scikit-learn takes a second to import.
     from sklearn.model_selection import train_test_split
@@ -128,7 +151,7 @@ def split_stratified(
     try:
         left, off = train_test_split(np.arange(len(y)), stratify=y, test_size=count, random_state=seed)
     except ValueError as error:
-        raise DataError(f"{len(x)} images are too few to split off {count} with every class: {error}") from error
+        raise DataError(f"{len(x)} samples are too few to split off {count} with every class: {error}") from error
     return x[left], x[off], y[left], y[off]
 
 

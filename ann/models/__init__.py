@@ -37,7 +37,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
 TWINS: Mapping[str, str] = MappingProxyType({"mlp": "spiking_mlp", "cnn": "spiking_cnn"})
 
 
-def build(name: str, shape: tuple[int, int, int], classes: int, *, seed: int = 0, **options: object) -> nn.Module:
+def build(name: str, shape: tuple[int, ...], classes: int, *, seed: int = 0, **options: object) -> nn.Module:
     """Build a model with random initial weights, on the CPU.
 
     Parameters

@@ -62,8 +62,8 @@ def test_read_only_images_are_accepted():
     ("x", "y", "batch_size", "message"),
     [
         (X[:0], np.arange(0), 1, "x.*n > 0"),
-        (X[0], np.arange(1), 1, "x.*channels, height, width"),
-        (X, np.arange(9), 1, "y.*each of the 10 images"),
+        (X[0], np.arange(1), 1, "x.*samples the model can take"),
+        (X, np.arange(9), 1, "y.*each of the 10 samples"),
         (X, np.arange(10)[:, None], 1, r"y.*\(10, 1\)"),
         (X, np.arange(10), 0, "batch_size = 0"),
     ],

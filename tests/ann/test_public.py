@@ -7,7 +7,7 @@ import ann
 
 def test_all_is_sorted_and_complete():
     here = {name for name, value in vars(ann).items() if isclass(value) or isfunction(value)}
-    assert here | {"DATASETS", "MODELS", "RECIPES", "TWINS"} == set(ann.__all__)
+    assert here | {"DATASETS", "MODELS", "OPTIMIZERS", "RECIPES", "TWINS"} == set(ann.__all__)
     assert len(set(ann.__all__)) == len(ann.__all__)
 
 

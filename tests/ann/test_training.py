@@ -1,5 +1,6 @@
 import dataclasses
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -64,14 +65,14 @@ def test_global_random_state_is_left_alone(tiny):
 
 
 class Scripted:
-    """Stands for `_validate`: says the losses it is given, and notes the weights they were said of."""
+    """Stands for `judge`: says the losses it is given, and notes the weights they were said of."""
 
     def __init__(self, *losses):
         self.losses, self.seen = losses, []
 
-    def __call__(self, model, data, epoch):
+    def __call__(self, model, data):
         self.seen.append(weights(model).clone())
-        outcome = self.losses[epoch]
+        outcome = self.losses[len(self.seen) - 1]
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome, 0.5
@@ -88,7 +89,7 @@ class Scripted:
 )
 def test_early_stopping_restores_the_best(tiny, monkeypatch, losses, patience, best, epochs):
     script = Scripted(*losses)
-    monkeypatch.setattr(training, "_validate", script)
+    monkeypatch.setattr(training, "judge", script)
     model = linear(tiny)
     record = ann.fit(model, tiny, epochs=len(losses), learning_rate=0.1, patience=patience)
     assert (record.best_epoch, len(record.train_loss)) == (best, epochs)
@@ -99,7 +100,7 @@ def test_early_stopping_restores_the_best(tiny, monkeypatch, losses, patience, b
 
 def test_interrupt_keeps_the_best_weights(tiny, monkeypatch):
     script = Scripted(2.0, 3.0, KeyboardInterrupt())
-    monkeypatch.setattr(training, "_validate", script)
+    monkeypatch.setattr(training, "judge", script)
     model = linear(tiny)
     with pytest.raises(KeyboardInterrupt):
         ann.fit(model, tiny, epochs=5, learning_rate=0.1)
@@ -108,7 +109,7 @@ def test_interrupt_keeps_the_best_weights(tiny, monkeypatch):
 
 
 def test_interrupt_in_the_first_epoch_keeps_the_initial_weights(tiny, monkeypatch):
-    monkeypatch.setattr(training, "_validate", Scripted(KeyboardInterrupt()))
+    monkeypatch.setattr(training, "judge", Scripted(KeyboardInterrupt()))
     model = linear(tiny)
     before = weights(model).clone()
     with pytest.raises(KeyboardInterrupt):
@@ -160,6 +161,11 @@ def test_bar_shows_loss_and_accuracy(tiny, capfd):
         ({"seed": -1}, "seed = -1"),
         ({"patience": 0}, "patience = 0"),
         ({"report": "lines"}, "report = 'lines'"),
+        ({"optimizer": "Adam"}, "optimizer = 'Adam'.*gradient-descent, sgd, momentum, adam, nadam"),
+        ({"schedule": "cosine"}, "schedule = 'cosine'.*one-cycle, constant"),
+        ({"keep": "all"}, "keep = 'all'"),
+        ({"device": "tpu"}, "device = 'tpu'"),
+        ({"resume": True}, "resume = True.*checkpoint"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_starts(tiny, options, message):
@@ -183,6 +189,108 @@ def test_bad_arguments_are_refused_before_anything_starts(tiny, options, message
 def test_model_that_does_not_fit_the_data_is_refused(tiny, model, message):
     with pytest.raises(ann.ValidationError, match=message):
         ann.fit(model, tiny)
+
+
+def test_optimizers_make_the_updates_of_torch(tiny):
+    """The first update, from the same gradient, of each by its formula."""
+    x, y = torch.tensor(tiny.x_train), torch.tensor(tiny.y_train)
+    model = linear(tiny)
+    before = weights(model).clone()
+    nn.functional.cross_entropy(model(x), y).backward()
+    gradient = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+    expected = {"gradient-descent": gradient, "sgd": gradient, "momentum": gradient, "adam": gradient.sign()}
+    for optimizer, direction in expected.items():
+        model = linear(tiny)
+        options = {"optimizer": optimizer, "batch_size": 32 if optimizer == "gradient-descent" else 48}
+        ann.fit(model, tiny, epochs=1, learning_rate=0.5, schedule="constant", **options)
+        large = gradient.abs() > 1e-4  # Adam's update of a gradient near its epsilon is less
+        torch.testing.assert_close((weights(model) - before)[large], -0.5 * direction[large], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", sorted(ann.OPTIMIZERS))
+@pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
+def test_every_optimizer_learns(tiny, optimizer, schedule):
+    rate = 0.05 if "adam" in optimizer else 0.5
+    record = ann.fit(linear(tiny), tiny, epochs=30, learning_rate=rate, optimizer=optimizer, schedule=schedule)
+    assert record.train_loss[-1] < 0.7 * record.train_loss[0]
+
+
+def test_last_weights_can_be_kept(tiny, monkeypatch):
+    script = Scripted(1.0, 2.0, 3.0)
+    monkeypatch.setattr(training, "judge", script)
+    model = linear(tiny)
+    record = ann.fit(model, tiny, epochs=3, learning_rate=0.1, keep="last")
+    assert record.best_epoch == 2
+    assert torch.equal(weights(model), script.seen[2])
+
+
+def test_numbers_are_predicted_by_least_squares(tiny):
+    def targets(x):
+        return x.mean(axis=(1, 2, 3))[:, None] - x[:, 0, 0, :1]
+
+    parts = {f"y_{part}": targets(getattr(tiny, f"x_{part}")) for part in ("train", "validation", "test")}
+    data = dataclasses.replace(tiny, classes=(), **parts)
+    model = ann.build("mlp", data.shape, data.n_outputs, hidden=())
+    record = ann.fit(model, data, epochs=60, learning_rate=0.1)
+    assert record.validation_loss[-1] < 1e-3
+    assert record.validation_accuracy == ()
+    error = ((ann.evaluate(model, data.x_validation) - data.y_validation) ** 2).mean()
+    assert record.validation_loss[record.best_epoch] == pytest.approx(error, rel=1e-4)
+
+
+def test_model_may_say_its_own_objective(tiny):
+    class Mean(nn.Module):
+        """Learns the mean of its samples."""
+
+        def __init__(self):
+            super().__init__()
+            self.value = nn.Parameter(torch.zeros(1, 4, 4))
+
+        def objective(self, x, y):
+            return ((x - self.value) ** 2).mean()
+
+    model = Mean()
+    record = ann.fit(model, tiny, epochs=40, optimizer="gradient-descent", learning_rate=4.0, schedule="constant")
+    torch.testing.assert_close(model.value.detach(), torch.tensor(tiny.x_train.mean(axis=0)), rtol=0.05, atol=0.01)
+    assert record.validation_accuracy == ()
+
+
+def test_mixed_precision_computes_in_bfloat16_and_keeps_float32(tiny):
+    seen = []
+    model = linear(tiny)
+    model.output.register_forward_hook(lambda module, _, output: seen.append((module.training, output.dtype)))
+    record = ann.fit(model, tiny, epochs=5, learning_rate=0.1, mixed_precision=True)
+    assert {dtype for training, dtype in seen if training} == {torch.bfloat16}
+    assert {dtype for training, dtype in seen if not training} == {torch.float32}
+    assert weights(model).dtype == torch.float32
+    assert record.validation_accuracy[-1] == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_absent_device_is_refused(tiny):
+    with pytest.raises(ann.ValidationError, match=r"device = 'cuda': expected 'cpu'"):
+        ann.fit(linear(tiny), tiny, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_training_on_a_cuda_device(tiny, tmp_path):
+    model = linear(tiny)
+    record = ann.fit(model, tiny, epochs=5, learning_rate=0.1, device="cuda", checkpoint=tmp_path / "checkpoint")
+    assert next(model.parameters()).is_cuda
+    assert record.validation_accuracy[-1] == 1
+    again = linear(tiny)
+    ann.fit(again, tiny, epochs=5, learning_rate=0.1, device="cuda", checkpoint=tmp_path / "checkpoint", resume=True)
+    assert torch.equal(weights(again), weights(model))
+
+
+def test_record_draws_its_curves(tiny):
+    record = ann.fit(linear(tiny), tiny, epochs=3)
+    axes = record.plot()
+    train, validation = axes.get_lines()[:2]
+    assert list(train.get_xdata()) == [1, 2, 3]
+    assert tuple(train.get_ydata()) == record.train_loss
+    assert tuple(validation.get_ydata()) == record.validation_loss
+    plt.close(axes.figure)
 
 
 @pytest.mark.parametrize("batch_size", [1, 48, 1000])

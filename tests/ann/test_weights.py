@@ -55,7 +55,7 @@ def test_whole_real_module_is_refused(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no weights", bytes(1000), b"PK\x03\x04" + bytes(100)])
 def test_foreign_file_is_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ann.DataError, match=r"file cannot be read as weights \(.+\)"):
+    with pytest.raises(ann.DataError, match=r"file cannot be read \(.+\)"):
         ann.load_metadata(tmp_path / "file")
 
 
