@@ -39,10 +39,10 @@ def positions(image: Shape, size: Shape, stride: Shape, padding: Shape, dilation
 def windows(x: np.ndarray, size: Shape, stride: Shape, padding: Shape, dilation: Shape, fill: float) -> np.ndarray:
     """View all windows of x (batch, channels, *image): (batch, channels, *positions, *size)."""
     padded = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)), constant_values=fill)
-    span = tuple(d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True))
-    view = sliding_window_view(padded, (1, 1, *span))[..., 0, 0, *(slice(None),) * len(span)]
+    for axis, (k, d) in enumerate(zip(size, dilation, strict=True), start=2):
+        padded = sliding_window_view(padded, d * (k - 1) + 1, axis=axis)
     steps = tuple(slice(None, None, n) for n in (*stride, *dilation))
-    return view[(slice(None), slice(None), *steps)]
+    return padded[(slice(None), slice(None), *steps)]
 
 
 def window_positions(shape: Shape, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> np.ndarray:
