@@ -8,7 +8,7 @@ Load a data set, build a model, train it and judge it::
     ann.accuracy(model, data.x_test, data.y_test)
 """
 
-from ann.data import DATASETS, Dataset, load
+from ann.data import DATASETS, Dataset, from_arrays, load, read_csv, read_images, read_numpy
 from ann.errors import AnnError, DataError, NumericalError, ValidationError
 from ann.evaluation import accuracy, evaluate, predict
 from ann.models import (
@@ -24,7 +24,7 @@ from ann.models import (
 )
 from ann.optimizers import OPTIMIZERS
 from ann.quantisation import QuantisedReLU, quantise
-from ann.recipes import RECIPES, Recipe
+from ann.recipes import RECIPES, Recipe, find_recipe
 from ann.record import TrainingRecord
 from ann.training import fit
 from ann.weights import load_metadata, load_weights, save_weights
@@ -52,11 +52,16 @@ __all__ = [
     "build_spiking_cnn",
     "build_spiking_mlp",
     "evaluate",
+    "find_recipe",
     "fit",
+    "from_arrays",
     "load",
     "load_metadata",
     "load_weights",
     "predict",
     "quantise",
+    "read_csv",
+    "read_images",
+    "read_numpy",
     "save_weights",
 ]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
-from ann.data.dataset import Dataset, split_stratified
-
-TEST_SHARE = 0.2
-VALIDATION_SHARE = 0.1
+from ann.data.arrays import from_arrays
+from ann.data.dataset import Dataset
 
 
 def load_digits(seed: int) -> Dataset:
@@ -28,9 +23,5 @@ def load_digits(seed: int) -> Dataset:
     from sklearn import datasets
 
     bunch: Any = datasets.load_digits()
-    x = (bunch["images"] / 16).astype(np.float32)[:, np.newaxis]
-    y = bunch["target"].astype(np.int64)
-    x, x_test, y, y_test = split_stratified(x, y, math.ceil(TEST_SHARE * len(x)), seed)
-    x_train, x_validation, y_train, y_validation = split_stratified(x, y, math.ceil(VALIDATION_SHARE * len(x)), seed)
-    classes = tuple(str(name) for name in bunch["target_names"])
-    return Dataset("digits", x_train, y_train, x_validation, y_validation, x_test, y_test, classes)
+    classes = [str(name) for name in bunch["target_names"]]
+    return from_arrays("digits", bunch["images"][:, None] / 16, bunch["target"], classes, seed=seed)

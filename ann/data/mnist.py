@@ -1,4 +1,4 @@
-"""The MNIST digits, from the four files of the original distribution."""
+"""The MNIST digits, and what comes in files like theirs, from the four files of the original distribution."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from ann.data.idx import find_idx, read_idx
 from ann.errors import DataError
 
 CLASSES = tuple("0123456789")
+FASHION_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 # 5,000 of the 60,000.
 VALIDATION_ONE_IN = 12
 
@@ -34,6 +46,29 @@ def load_mnist(directory: Path, seed: int) -> Dataset:
     DataError
         If a file is missing or damaged, or the files do not fit one another.
     """
+    return _load("mnist", directory, seed, CLASSES)
+
+
+def load_fashion_mnist(directory: Path, seed: int) -> Dataset:
+    """Load Fashion-MNIST: articles of clothing, in numbers and sizes as MNIST's digits, from files of the same names.
+
+    Xiao, Rasul & Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
+    arXiv:1708.07747 (2017).
+
+    Parameters
+    ----------
+    directory, seed
+        As in `load_mnist`.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or damaged, or the files do not fit one another.
+    """
+    return _load("fashion-mnist", directory, seed, FASHION_CLASSES)
+
+
+def _load(name: str, directory: Path, seed: int, classes: tuple[str, ...]) -> Dataset:
     x, y = _read_part(directory, "train")
     x_test, y_test = _read_part(directory, "t10k")
     if x.shape[1:] != x_test.shape[1:]:
@@ -42,7 +77,7 @@ def load_mnist(directory: Path, seed: int) -> Dataset:
             f"{x_test.shape[2]} x {x_test.shape[3]}; the files are not of one data set"
         )
     x_train, x_validation, y_train, y_validation = split_stratified(x, y, len(x) // VALIDATION_ONE_IN, seed)
-    return Dataset("mnist", x_train, y_train, x_validation, y_validation, x_test, y_test, CLASSES)
+    return Dataset(name, x_train, y_train, x_validation, y_validation, x_test, y_test, classes)
 
 
 def _read_part(directory: Path, prefix: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -55,5 +90,5 @@ def _read_part(directory: Path, prefix: str) -> tuple[NDArray[np.float32], NDArr
             "take both from the same distribution"
         )
     if labels.max() >= len(CLASSES):
-        raise DataError(f"{labels_path} holds the label {labels.max()}; only 0 ... 9 are digits; fetch it again")
+        raise DataError(f"{labels_path} holds the label {labels.max()}; only 0 ... 9 are known; fetch it again")
     return images[:, np.newaxis].astype(np.float32) / np.float32(255), labels.astype(np.int64)

@@ -124,7 +124,7 @@ def _train_or_load(
         typer.echo(f"Loading {name} from {path}", err=True)
         metadata = ann.load_weights(module, path)
         return Subject(module, name, metadata["training"] | {"loaded": str(path)})
-    recipe = ann.RECIPES[name, data.name]
+    recipe = ann.find_recipe(name, data)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     typer.echo(f"Training {name} on {len(data.x_train):,} images of {data.name}, {recipe.epochs} epochs", err=True)

@@ -44,7 +44,7 @@ def test_bad_seed_is_refused(seed):
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(ann.ValidationError, match=r"'fashion'.*digits, mnist"):
+    with pytest.raises(ann.ValidationError, match=r"'fashion'.*digits, iris, .*mnist"):
         ann.load("fashion")
 
 
@@ -53,6 +53,72 @@ def test_directory_is_asked_for_where_needed_and_refused_where_not(tmp_path):
         ann.load("mnist")
     with pytest.raises(ann.ValidationError, match=r"directory.*not read from a folder"):
         ann.load("digits", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "outputs", "counts"),
+    [
+        ("iris", (4,), 3, (108, 12, 30)),
+        ("wine", (13,), 3, (127, 15, 36)),
+        ("breast-cancer", (30,), 2, (409, 46, 114)),
+        ("diabetes", (10,), 1, (317, 36, 89)),
+        ("sample-images", (3, 16, 16), 2, (1497, 167, 416)),
+    ],
+)
+def test_what_scikit_learn_brings(name, shape, outputs, counts):
+    data = ann.load(name)
+    assert (data.shape, data.n_outputs) == (shape, outputs)
+    assert (len(data.x_train), len(data.x_validation), len(data.x_test)) == counts
+    if len(shape) == 1:
+        np.testing.assert_allclose(data.x_train.mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(data.x_train.std(axis=0), 1, atol=1e-4)
+    assert (data.y_test != ann.load(name, seed=1).y_test).any()
+
+
+def test_sample_images_are_pieces_of_the_photographs():
+    from sklearn.datasets import load_sample_image
+
+    data = ann.load("sample-images")
+    assert data.classes == ("china", "flower")
+    x, y = np.concatenate([data.x_train, data.x_test]), np.concatenate([data.y_train, data.y_test])
+    piece = load_sample_image("china.jpg")[16:32, 32:48].transpose(2, 0, 1) / np.float32(255)
+    assert y[(x == piece).all(axis=(1, 2, 3))].tolist() == [0]
+
+
+def test_text_goes_on_as_the_documentation_does():
+    from pydoc_data.topics import topics
+
+    data = ann.load("text")
+    assert data.shape == (32,)
+    assert data.classes == data.vocabulary
+    said = "".join(data.vocabulary[token] for token in [*data.x_train[0], data.y_train[0]])
+    text = topics[min(topics)].lower()
+    assert said == "".join(character for character in text if character in data.vocabulary)[:33]
+    # The parts follow one another, and no window of the test part is among those of the others but for the seam.
+    assert len(data.x_train) > 30_000
+    np.testing.assert_array_equal(data.x_validation[0, :24], data.x_train[-1, 8:])
+
+
+def test_sunspots_are_told_a_year_ahead():
+    pytest.importorskip("statsmodels")
+    data = ann.load("sunspots")
+    assert data.shape == (22, 1)
+    assert data.x_train[0, :3, 0].tolist() == pytest.approx([0.05, 0.11, 0.16])
+    np.testing.assert_array_equal(data.x_train[1:, -1], data.y_train[:-1])
+    assert len(data.x_train) + len(data.x_validation) + len(data.x_test) == 309 - 22
+
+
+def test_without_statsmodels_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "statsmodels.datasets.sunspots", None)
+    with pytest.raises(ann.DataError, match=r"allornone\[series\]"):
+        ann.load("sunspots")
+
+
+def test_download_is_refused_where_there_is_nothing_to_fetch(tmp_path):
+    with pytest.raises(ann.ValidationError, match=r"download.*here already"):
+        ann.load("iris", download=True)
+    with pytest.raises(ann.ValidationError, match=r"name = 'japanese-vowels': expected one of mnist"):
+        ann.load("japanese-vowels", tmp_path, download=True)
 
 
 def test_subset_keeps_the_first(digits):

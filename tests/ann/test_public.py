@@ -2,6 +2,9 @@ import subprocess
 import sys
 from inspect import isclass, isfunction
 
+import numpy as np
+import pytest
+
 import ann
 
 
@@ -22,5 +25,10 @@ def test_import_brings_in_no_neighbour_and_nothing_heavy():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_every_model_has_a_recipe_for_every_data_set():
-    assert set(ann.RECIPES) == {(model, data) for model in ann.MODELS for data in ann.DATASETS}
+def test_every_model_has_a_recipe_for_small_and_large_data(tiny):
+    assert set(ann.RECIPES) == {(model, data) for model in ann.MODELS for data in ("digits", "mnist")}
+    large = ann.from_arrays("large", np.zeros((14_000, 1)), np.arange(14_000) % 2, ("a", "b"))
+    assert ann.find_recipe("mlp", large) == ann.RECIPES["mlp", "mnist"]
+    assert ann.find_recipe("mlp", tiny) == ann.RECIPES["mlp", "digits"]
+    with pytest.raises(ann.ValidationError, match=r"model = 'brain': expected one of mlp"):
+        ann.find_recipe("brain", tiny)
