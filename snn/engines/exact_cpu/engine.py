@@ -169,17 +169,13 @@ class ExactCpu:
         taken: list[Any] = []
         for sample, (windows, offsets, sources) in enumerate(self.kept):
             due = (windows < self.window_number) | ((windows == self.window_number) & (offsets <= self.offset))
-            now = windows[due], offsets[due], sources[due]
-            order = np.lexsort((now[2], now[1], now[0]))
-            taken.append((np.full(len(order), sample, np.int32), *(column[order] for column in now)))
+            now = (windows, offsets, sources) if due.all() else (windows[due], offsets[due], sources[due])
+            taken.append((sample, *now))
             self.kept[sample] = windows[~due], offsets[~due], sources[~due]
-        samples, windows, offsets, sources = (np.concatenate(columns) for columns in zip(*taken, strict=True))
-        found = {}
-        for name, size in zip(self.program.names, self.program.sizes, strict=True):
-            number = (sources >> 1) - self.program.first[name]
-            mine = (number >= 0) & (number < size) & (sources & 1 == 0)
-            found[name] = Spikes(samples[mine], windows[mine], number[mine].astype(np.int32), offsets[mine])
-        return found
+        return {
+            name: _spikes_of(taken, self.program.first[name], size)
+            for name, size in zip(self.program.names, self.program.sizes, strict=True)
+        }
 
     def _sample(self, probe: _Probe) -> None:
         values = self.variable(probe.population, probe.variable)[:, probe.start : probe.stop]
@@ -243,6 +239,27 @@ class ExactCpu:
             changed = (*groups[:group], groups[group]._replace(parameters=mine), *groups[group + 1 :])
             self.groups[sample] = changed
             kernel.look_again(self.tables, changed, memory, self.window_number)
+
+
+def _spikes_of(taken: list[Any], first: int, size: int) -> Spikes:
+    """Return the spikes of sources `first` .. `first + size - 1`, by sample, time and neuron."""
+    parts = []
+    for sample, windows, offsets, sources in taken:
+        number = (sources >> 1) - first
+        mine = (number >= 0) & (number < size) & (sources & 1 == 0)
+        windows, offsets, number = windows[mine], offsets[mine], number[mine].astype(np.int32)
+        order = _order(windows, offsets, number)
+        samples = np.full(len(number), sample, np.int32)
+        parts.append((samples, *(column if order is None else column[order] for column in (windows, number, offsets))))
+    return Spikes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _order(windows: np.ndarray, offsets: np.ndarray, neurons: np.ndarray) -> np.ndarray | None:
+    """Return what puts events in the order of time and neuron, or None where they are, as those of one block are."""
+    later, level = np.diff(windows), np.diff(offsets)
+    if ((later > 0) | ((later == 0) & ((level > 0) | ((level == 0) & (np.diff(neurons) >= 0))))).all():
+        return None
+    return np.lexsort((neurons, offsets, windows))
 
 
 def _later(time: tuple[int, float], duration: float, length: float) -> tuple[int, float]:

@@ -134,8 +134,9 @@ def _publish(tables, memory, block, now):
     """Record and sort a block's events of window `now`, add those of its trains in the next, and show all of them."""
     counts = memory.counts[block]
     spikes = counts[SPIKES]
-    _tell(memory, block, now, counts[TOLD], spikes, now)
+    # Told in their order, they need not be sorted again; those told at a cut were before it, and stay first.
     sort(memory.spike_offsets[now & 1, block], memory.spike_sources[now & 1, block], spikes)
+    _tell(memory, block, now, counts[TOLD], spikes, now)
     run_trains(tables, memory, block, now + 1)
     _tell(memory, block, now, spikes, counts[HIDDEN], now + 1)
     memory.published[now & 1, block, 0], memory.published[now & 1, block, 1] = spikes, counts[HIDDEN]
@@ -199,6 +200,7 @@ def run(tables, groups, memory, counter, block, blocks, until, stop):
         if now == until:
             _deliver(tables, groups, memory, block, now, stop)
             _look_within(tables, groups, memory, block, now, stop)
+            sort(memory.spike_offsets[now & 1, block], memory.spike_sources[now & 1, block], counts[SPIKES])
             _tell(memory, block, now, counts[TOLD], counts[SPIKES], now)
             counts[TOLD] = counts[SPIKES]
             return

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 
+from snn.arithmetic import fma
 from snn.engines.exact_cpu.memory import FREE, OFFSET, RELEASE, RING, STATE, WAKE, WINDOW
 from snn.jit import internal
-from snn.neurons.flow import above, earliest
+from snn.neurons.flow import above, advance, earliest
 from snn.structs import fetch, load, read_row
 
 _EARLY = 1.0 - 2.0**-40  # keeps a bound on its side, however it is rounded
@@ -64,7 +65,11 @@ def look(group, tables, memory, block, n, now):
     rows, i = group.rows, n - group.first
     if rows[i, RELEASE] == FREE:
         p = load(fetch(group.parameters), 0, i)
-        state = read_row(fetch(group.state), rows, i, STATE)
-        rows[i, WAKE] = wake_window(tables, p, state, rows[i, WINDOW], rows[i, OFFSET], float(now))
+        state, here = read_row(fetch(group.state), rows, i, STATE), float(now)
+        wake = wake_window(tables, p, state, rows[i, WINDOW], rows[i, OFFSET], here)
+        if wake <= here:  # a bound from where it is now is better than one from where something last happened to it
+            since = fma(here - rows[i, WINDOW], tables.window, -rows[i, OFFSET])
+            wake = wake_window(tables, p, advance(p, state, max(since, 0.0)), here, 0.0, here)
+        rows[i, WAKE] = wake
     if rows[i, WAKE] < math.inf:
         put_in(memory, block, n, int(min(rows[i, WAKE], 2.0**53)), now)
