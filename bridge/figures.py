@@ -42,14 +42,14 @@ LOOK: dict[str, dict[str, Any]] = {
 LONGEST_NAME = 22  # characters of a layer's name beside its raster
 
 
-def draw(painter: Callable[[Figure, Comparison], None], comparison: Comparison, height: float) -> str:
+def draw(painter: Callable[[Figure, Any], None], subject: Any, height: float) -> str:
     """Return a figure as the address of an image: a data URI of an SVG.
 
     Parameters
     ----------
     painter : callable
-        One of the functions below; called as ``painter(figure, comparison)``.
-    comparison : Comparison
+        Such as the functions below; called as ``painter(figure, subject)``.
+    subject : Comparison, or what else the painter draws
     height : float
         In inches.
     """
@@ -58,7 +58,7 @@ def draw(painter: Callable[[Figure, Comparison], None], comparison: Comparison, 
 
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        painter(figure, comparison)
+        painter(figure, subject)
         file = io.BytesIO()
         figure.savefig(file, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode("ascii")
@@ -204,7 +204,7 @@ def raster(figure: Figure, comparison: Comparison) -> None:
             size = min(max(1500 / layer["neurons"], 7), 40)
             axes.scatter(step, y, s=size, marker=".", color=LOOK[who]["color"], linewidths=0, rasterized=True)
             axes.axhline(top, color="#888888", linewidth=0.8)
-        names = [f"{_short(layer['name'])}\n{layer['neurons']:,}" for layer in layers]
+        names = [f"{short(layer['name'])}\n{layer['neurons']:,}" for layer in layers]
         axes.set_yticks((bottoms[:-1] + bottoms[1:]) / 2, names)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False)
@@ -220,7 +220,8 @@ def heights(sizes: Sequence[int]) -> np.ndarray:
     return share / share.sum()
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a layer's name, cut where it is too long for a figure."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 

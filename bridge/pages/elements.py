@@ -20,9 +20,9 @@ figcaption, caption { font-size: .9rem; color: #444; text-align: left; } caption
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #e3e3e3; }
 th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; }
-tbody th { font-weight: normal; white-space: nowrap; }
+tbody th { font-weight: normal; white-space: nowrap; } tbody th, td { vertical-align: baseline; }
 tr > :first-child { text-align: left; } th[scope=colgroup] { text-align: center; }
-td.words { text-align: left; white-space: normal; }
+th.words, td.words { text-align: left; }
 td.cheaper { font-weight: bold; background: #d5ecdf; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1rem; font-size: .85rem; }
 .columns ul { margin: 0; padding-left: 1.1rem; }
@@ -65,8 +65,10 @@ def terms(meanings: dict[str, str], style: str = "") -> str:
 
 
 def grid(table: Table) -> str:
-    """Return a table; a cell that has a `style` has the class of that name."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
+    """Return a table; a cell that has a `style` has the class of that name, and words have their title above them."""
+    words = [getattr(cell, "style", "") == "words" for cell in table.rows[0]] if table.rows else [False]
+    titles = zip(table.head, words if len(words) == len(table.head) else [False] * len(table.head), strict=True)
+    head = "".join(f'<th scope="col"{" class=words" if left else ""}>{escape(name)}</th>' for name, left in titles)
     head = f"<tr>{head}</tr>"
     if table.groups:
         over = (

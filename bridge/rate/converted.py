@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import snn
+from bridge.conversion_report import ConversionReport
 from bridge.errors import positive_integer
 from bridge.graph import Graph
 from bridge.inference import Inference, Observation, check_samples
+from bridge.measurement import measure
 from bridge.rate.emit import Emitted, Layer
 from bridge.rate.thresholds import clip, quantise
+from bridge.rate.verdicts import verdicts
 from snn.recording import SpikeRecord
 
 _BATCH = 50  # samples simulated together: their spikes and sums stay within tens of MiB
@@ -125,6 +128,38 @@ class Converted:
             output = self.graph.shapes()[self.graph.output]
             activations[self.graph.output] = inference.scores.reshape(count, *output)
             yield Observation(inference, activations, operations)
+
+    @property
+    def report(self) -> ConversionReport:
+        """What became of every node of the module; see `measure` for how well."""
+        return ConversionReport("rate", {"T": self.steps}, verdicts(self.traced, self.graph, self.steps))
+
+    def measure(self, samples: np.ndarray, labels: np.ndarray | None = None, *, threads: int = 1) -> ConversionReport:
+        """Return the report with the error of every layer, measured on samples; see `bridge.measurement`.
+
+        Parameters
+        ----------
+        samples : ndarray (samples, *shape)
+            In the module's own layout; a hundred will do.
+        labels : ndarray of int (samples,), optional
+            Their classes, for accuracies.
+        threads : int
+            Of the simulation.
+
+        Raises
+        ------
+        ValidationError
+            If samples or labels are refused.
+        ConversionError
+            If the network spiked before it was converted: there are no activations to compare with.
+        """
+        return replace(self.report, measurement=measure(self, samples, labels, threads=threads))
+
+    @property
+    def scales(self) -> dict[str, np.ndarray]:
+        """By node what T spikes stand for, in a shape that broadcasts against (samples, *shape)."""
+        shapes = self.graph.shapes()
+        return {name: theta.reshape((-1,) + (1,) * (len(shapes[name]) - 1)) for name, theta in self.thresholds.items()}
 
     def clip(self, name: str, a: np.ndarray) -> np.ndarray:
         """Return the activations (samples, *shape) of a node, none above what T spikes stand for."""

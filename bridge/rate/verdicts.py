@@ -1,0 +1,55 @@
+"""What becomes of every node of a module in a rate-coded network, and why."""
+
+from __future__ import annotations
+
+from bridge.graph import Graph
+from bridge.nodes import Flatten, Input, Leaky, MaxPool2d, Node, ReLU
+from bridge.plan import Verdict
+
+
+def verdicts(traced: Graph, graph: Graph, steps: int) -> tuple[Verdict, ...]:
+    """Tell what becomes of every node.
+
+    Parameters
+    ----------
+    traced : Graph
+        The module as traced.
+    graph : Graph
+        The same after the passes, as it was emitted.
+    steps : int
+        T.
+    """
+    return tuple(_verdict(name, node, traced, graph, steps) for name, node in traced.nodes.items())
+
+
+def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int) -> Verdict:
+    kind = type(node).__name__
+    if name not in graph.nodes:
+        return Verdict(name, kind, "merged", f"taken into the weights of {_heir(name, traced, graph)}")
+    if type(graph.nodes[name]) is not type(node):
+        made = type(graph.nodes[name]).__name__
+        return Verdict(name, kind, "merged", f"folded with what it reads into one {made} of this name")
+    if isinstance(node, Input):
+        return Verdict(name, kind, "exact", "flows as a constant current while the sample is shown")
+    if isinstance(node, Leaky):
+        return Verdict(name, kind, "exact", "spikes already; taken over spike for spike")
+    if isinstance(node, ReLU):
+        levels = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels"
+        return Verdict(name, kind, "quantised", f"{levels}; above it is clipped, and uneven arrival may cost a spike")
+    if isinstance(node, MaxPool2d):
+        return Verdict(name, kind, "exact", "a relay fires as often as the most active neuron of its window")
+    if isinstance(node, Flatten):
+        return Verdict(name, kind, "exact", "moves nothing: the next layer reads the neurons where they are")
+    told = "read as it integrates: " if name == graph.output else ""
+    return Verdict(name, kind, "exact", f"{told}its weights are those of synapses, its bias is a current")
+
+
+def _heir(name: str, traced: Graph, graph: Graph) -> str:
+    """Return the nearest node after this one that is still there."""
+    waiting = [name]
+    for current in waiting:  # grows while it is walked: nearest first
+        for consumer in traced.consumers(current):
+            if consumer in graph.nodes:
+                return consumer
+            waiting.append(consumer)
+    raise AssertionError(f"{name} has vanished, and all that reads it")
