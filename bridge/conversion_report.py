@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import OutputError
+from bridge.files import replace
 from bridge.measurement import PARTS, LayerError, Measurement
 from bridge.plan import Verdict
 
@@ -80,6 +79,7 @@ class ConversionReport:
         Parameters
         ----------
         path : path
+            Its folder is made if it is not there.
 
         Raises
         ------
@@ -88,11 +88,13 @@ class ConversionReport:
         """
         from bridge.pages.conversion import render
 
-        write_whole(Path(path), render(self))
+        page = render(self)
+        replace(Path(path).parent, {Path(path).name: lambda file: file.write_text(page, encoding="utf-8")})
 
     def save_json(self, path: str | os.PathLike[str]) -> None:
-        """Write `to_json`; as `save_html`."""
-        write_whole(Path(path), json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+        """Write `to_json` to a file; as `save_html`."""
+        text = json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
+        replace(Path(path).parent, {Path(path).name: lambda file: file.write_text(text, encoding="utf-8")})
 
 
 def suggest(measurement: Measurement) -> list[str]:
@@ -173,28 +175,3 @@ def _aligned(rows: list[tuple[str, ...]], alignment: str) -> list[str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file; it appears as a whole, or an old one stays.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".writing-", delete=False, encoding="utf-8"
-        ) as file:
-            part = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                part.unlink()
-                raise
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None

@@ -1,4 +1,4 @@
-"""A comparison's folder: all of its files appear together, or the old ones stay."""
+"""Folders of results: all of their files appear together, or the old ones stay."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
-from bridge.compare import Comparison
 from bridge.errors import OutputError
+
+if TYPE_CHECKING:
+    from bridge.compare import Comparison
 
 REPORT, RESULTS, ARRAYS = "report.html", "comparison.json", "comparison.h5"
 
@@ -50,23 +53,51 @@ def write(comparison: Comparison, folder: Path, render: Callable[[Comparison], s
     OutputError
         If the files cannot be written; those that were there before stay.
     """
+
+    def arrays(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            file.attrs["results"] = json.dumps(comparison.results)
+            for name, array in comparison.arrays.items():
+                array = np.asarray(array)
+                file.create_dataset(name, data=array, fletcher32=array.size > 0 and array.ndim > 0)
+
+    replace(
+        folder,
+        {
+            REPORT: lambda path: path.write_text(render(comparison), encoding="utf-8"),
+            RESULTS: lambda path: path.write_text(json.dumps(comparison.results, indent=2) + "\n", encoding="utf-8"),
+            ARRAYS: arrays,
+        },
+    )
+
+
+def replace(folder: Path, writers: dict[str, Callable[[Path], object]]) -> None:
+    """Write files to a folder: once all are complete they take the places of those that were there.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    writers : dict of str to callable
+        By name of the file, what writes it to the path that it is called with.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be written; those that were there before stay.
+    """
     check_folder(folder)
     try:
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
             new = Path(temporary)
-            (new / REPORT).write_text(render(comparison), encoding="utf-8")
-            (new / RESULTS).write_text(json.dumps(comparison.results, indent=2) + "\n", encoding="utf-8")
-            with h5py.File(new / ARRAYS, "w") as file:
-                file.attrs["results"] = json.dumps(comparison.results)
-                for name, array in comparison.arrays.items():
-                    array = np.asarray(array)
-                    file.create_dataset(name, data=array, fletcher32=array.size > 0 and array.ndim > 0)
+            for name, writer in writers.items():
+                writer(new / name)
             for path in new.iterdir():
                 with path.open("rb") as written:
                     os.fsync(written.fileno())
-            for name in (ARRAYS, RESULTS, REPORT):
+            for name in reversed(writers):
                 (new / name).replace(folder / name)
     except OSError as error:
         free = shutil.disk_usage(folder).free if folder.is_dir() else 0
         reason = error.strerror or error
-        raise OutputError(f"cannot write the comparison to {folder}: {reason} ({free / 2**20:.0f} MiB free)") from None
+        raise OutputError(f"cannot write to the folder {folder}: {reason} ({free / 2**20:.0f} MiB free)") from None

@@ -65,8 +65,8 @@ class LayerError:
     total : float
         Of s - a, likewise.
     influence : float
-        How far the output is from the network's if only this layer is clipped and quantised, all others exact:
-        relative, too, on the first batch.
+        How far the output is from the network's if only this layer is clipped and quantised, all others exact,
+        relative to the output.
     clipped : float
         Share of the activations that are above what the most spikes stand for.
     dead : int
@@ -175,7 +175,6 @@ class _Tally:
         self.said: dict[str, np.ndarray] = {}  # by layer: neurons that ever spoke, and those active in the network
         self.active: dict[str, np.ndarray] = {}
         self.points: dict[str, list[np.ndarray]] = defaultdict(list)
-        self.influence: dict[str, float] = {}
         self.spikes: dict[str, int] = defaultdict(int)
         self.operations: dict[str, int] = defaultdict(int)
         self.classes: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -189,8 +188,7 @@ class _Tally:
         coded = graph.evaluate(said[graph.input], self.converted.quantise) if graph.input in said else twin
         for name in (name for name in graph.nodes if name in said and name != graph.input):
             self._compare(name, own[name], twin[name], coded[name], said[name])
-        if not self.samples:
-            self._influences(x, own[graph.output])
+        self._influences(x, own[graph.output])
         for who, output in (("network", own), ("twin", twin), ("spiking", said)):
             self.classes[who].append(output[graph.output].reshape(len(x), -1).argmax(axis=1))
         for name, operations in observation.operations.items():
@@ -221,7 +219,7 @@ class _Tally:
                 return self.converted.quantise(name, value) if name == chosen else value
 
             off = self.converted.graph.evaluate(x, only)[self.converted.graph.output] - output
-            self.influence[chosen] = _relative((off**2).sum(), (output**2).sum())
+            self.squares[chosen]["influence"] += float((off**2).sum())
 
     def result(self, labels: np.ndarray | None) -> Measurement:
         classes = {who: np.concatenate(parts) for who, parts in self.classes.items()}
@@ -244,7 +242,7 @@ class _Tally:
             rms=sqrt(sums["own"] / sums["values"]),
             parts={part: _relative(sums[part], sums["own"]) for part in PARTS},
             total=_relative(sums["total"], sums["own"]),
-            influence=self.influence[name],
+            influence=_relative(sums["influence"], self.squares[self.converted.graph.output]["own"]),
             clipped=sums["above"] / sums["values"],
             dead=int((~active).sum()),
             silent=int((active & ~self.said[name]).sum()),

@@ -1,18 +1,15 @@
 import base64
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from pages import HOSTILE, Page
 
 from bridge import energy
 from bridge.compare import Comparison, _cost
 from bridge.report import render
 from bridge.statistics import wilson
 from bridge.table import _brief, print_table
-
-VOID = {"meta", "img", "br", "hr", "link", "input"}
-HOSTILE = '<script>alert("1")</script> & $x^{ $\'"'
 
 
 def entry(t, names, *, samples, right, spikes=2.0, neurons=100):
@@ -80,32 +77,6 @@ def made(steps=(1, 4, 16), own=8, samples=10, right=9, spikes=0.25, names=("relu
     some = np.array([[1, 0], [2, 99]] if spikes else np.empty((0, 2)), dtype=np.int64)
     arrays |= {f"raster/converted/{name}": some for name in names} | {"raster/surrogate/leaky": some}
     return Comparison(results, arrays)
-
-
-class Page(HTMLParser):
-    """Reads a page and fails where its tags are not balanced."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.text += data
-
-    def all(self, wanted):
-        return [attrs for tag, attrs in self.tags if tag == wanted]
 
 
 @pytest.fixture(scope="module")
