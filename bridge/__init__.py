@@ -1,5 +1,6 @@
 """Converts trained artificial networks into spiking ones, and compares the two."""
 
+from bridge.conversion_report import ConversionReport
 from bridge.convert import convert, take_over
 from bridge.errors import BridgeError, ConversionError, ValidationError
 from bridge.graph import Graph
@@ -10,6 +11,7 @@ from bridge.trace import trace
 __all__ = [
     "BridgeError",
     "ConversionError",
+    "ConversionReport",
     "Converted",
     "Graph",
     "Inference",
