@@ -5,7 +5,7 @@ from bridge.convert import convert, take_over
 from bridge.errors import BridgeError, ConversionError, ValidationError
 from bridge.graph import Graph
 from bridge.inference import Inference
-from bridge.rate import Converted, quantised_twin
+from bridge.rate import Converted, RateOptions, quantised_twin
 from bridge.trace import trace
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Converted",
     "Graph",
     "Inference",
+    "RateOptions",
     "ValidationError",
     "convert",
     "quantised_twin",

@@ -13,9 +13,9 @@ import numpy as np
 
 import snn
 from bridge import energy
-from bridge.convert import convert_graph, prepare, take_over
+from bridge.convert import prepare, take_over
 from bridge.inference import Inference
-from bridge.rate import Converted, quantised_twin
+from bridge.rate import Converted, convert_by_rate, quantised_twin
 from bridge.statistics import wilson
 
 SCHEMA = 1
@@ -107,7 +107,7 @@ def compare(
 
     converted, curves = {}, []
     for t in steps:
-        converted[t] = convert_graph(traced, graph, data.x_train, t)
+        converted[t] = convert_by_rate(traced, graph, data.x_train, t)
         converted[t].run(x[:_WARM], threads=threads)  # compiled and warm before anything is timed
         inference = converted[t].run(
             x, threads=threads, report=lambda done, t=t: report(f"converted, T = {t}", done, len(x))

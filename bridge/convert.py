@@ -8,25 +8,26 @@ import numpy as np
 
 from bridge.errors import ConversionError, positive_integer
 from bridge.graph import Graph
-from bridge.inference import check_samples
-from bridge.nodes import Leaky, ReLU
-from bridge.passes import fold_batchnorm, merge_pooling
-from bridge.rate import Converted, emit, least_squares
+from bridge.nodes import Leaky
+from bridge.passes import activate_first, fold_batchnorm, merge_pooling
+from bridge.rate import Converted, RateOptions, convert_by_rate, take_over_graph
 from bridge.trace import trace
 
 if TYPE_CHECKING:
     from torch import nn
 
-_CALIBRATION = 1000  # samples that thresholds are chosen on, at most
+_TRACED = 1000  # samples that are looked at, at most
 
 
 def prepare(module: nn.Module, samples: np.ndarray) -> tuple[Graph, Graph]:
-    """Trace a module; returns the graph as traced, and with normalisation folded and average pooling merged."""
-    traced = trace(module, np.atleast_1d(samples)[:_CALIBRATION])
-    return traced, merge_pooling(fold_batchnorm(traced))
+    """Trace a module; returns the graph as traced, and as it is converted."""
+    traced = trace(module, np.atleast_1d(samples)[:_TRACED])
+    return traced, merge_pooling(activate_first(fold_batchnorm(traced)))
 
 
-def convert(module: nn.Module, samples: np.ndarray, *, steps: int = 32) -> Converted:
+def convert(
+    module: nn.Module, samples: np.ndarray, *, steps: int = 32, options: RateOptions | None = None
+) -> Converted:
     """Convert a trained ReLU network into a rate-coded spiking network.
 
     Every ReLU becomes a population of integrate-and-fire neurons with soft reset, started at half their threshold;
@@ -39,17 +40,19 @@ def convert(module: nn.Module, samples: np.ndarray, *, steps: int = 32) -> Conve
     Parameters
     ----------
     module : torch.nn.Module
-        A chain of Linear, Conv2d, batch normalisation, ReLU and pooling; in evaluation mode or not, it is left as it
-        is.
+        Of linear layers, activations like ReLU and max-pooling, with residual connections and concatenations or
+        without; in evaluation mode or not, it is left as it is.
     samples : ndarray (samples, *shape)
         Calibration data, such as some training images; at most 1,000 are used.
     steps : int
         T, the steps in which a layer may fire.
+    options : RateOptions, optional
+        Thresholds, reset, input and more; the defaults are what was measured to lose least.
 
     Raises
     ------
     ValidationError
-        If samples or steps are refused.
+        If samples, steps or given thresholds are refused.
     ConversionError
         If a part of the module has no counterpart; it names the node and what would do.
 
@@ -64,23 +67,7 @@ def convert(module: nn.Module, samples: np.ndarray, *, steps: int = 32) -> Conve
     """
     steps = positive_integer("steps", steps)
     traced, graph = prepare(module, samples)
-    spiking = [name for name, node in graph.nodes.items() if isinstance(node, Leaky)]
-    if spiking:
-        raise ConversionError(
-            f"{spiking[0]} (Leaky)", "spikes already", "Use bridge.take_over(module, samples, steps=...)"
-        )
-    return convert_graph(traced, graph, samples, steps)
-
-
-def convert_graph(traced: Graph, graph: Graph, samples: np.ndarray, steps: int) -> Converted:
-    """Convert graphs as `prepare` returns it; arguments and errors as `convert`."""
-    steps = positive_integer("steps", steps)
-    samples = check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])
-    values = graph.evaluate(samples)
-    thresholds = {
-        name: least_squares(values[name], steps) for name, node in graph.nodes.items() if isinstance(node, ReLU)
-    }
-    return Converted(traced, graph, emit(graph, steps, thresholds), thresholds)
+    return convert_by_rate(traced, graph, samples, steps, options)
 
 
 def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converted:
@@ -109,4 +96,4 @@ def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converte
     if not isinstance(output := graph.nodes[graph.output], Leaky):
         label, remedy = f"{graph.output} ({type(output).__name__})", "End the chain with a spiking neuron"
         raise ConversionError(label, "is the output but not a spiking neuron", remedy)
-    return Converted(traced, graph, emit(graph, steps, {}), {})
+    return take_over_graph(traced, graph, steps)

@@ -3,7 +3,8 @@
 A node that keeps its name through a pass keeps its value.
 """
 
+from bridge.passes.activate_first import activate_first
 from bridge.passes.fold_batchnorm import fold_batchnorm
 from bridge.passes.merge_pooling import merge_pooling
 
-__all__ = ["fold_batchnorm", "merge_pooling"]
+__all__ = ["activate_first", "fold_batchnorm", "merge_pooling"]

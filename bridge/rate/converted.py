@@ -11,11 +11,12 @@ import numpy as np
 
 import snn
 from bridge.conversion_report import ConversionReport
-from bridge.errors import positive_integer
+from bridge.errors import ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import Inference, Observation, check_samples
 from bridge.measurement import measure
 from bridge.rate.emit import Emitted, Layer
+from bridge.rate.options import RateOptions
 from bridge.rate.thresholds import clip, quantise
 from bridge.rate.verdicts import verdicts
 from snn.recording import SpikeRecord
@@ -36,13 +37,18 @@ class Converted:
     emitted : Emitted
         The spiking network and what its parts stand for.
     thresholds : dict of str to ndarray (channels,)
-        For each ReLU the activation that T spikes stand for; empty for a network that spiked already.
+        For each layer that says a value in counts what T spikes stand for; empty for a network that spiked already.
+    options : RateOptions
+    notes : tuple of str
+        What is to be known of the conversion, such as channels that are silent on the samples.
     """
 
     traced: Graph
     graph: Graph
     emitted: Emitted
     thresholds: dict[str, np.ndarray]
+    options: RateOptions
+    notes: tuple[str, ...]
 
     @property
     def macs(self) -> dict[str, int]:
@@ -74,8 +80,13 @@ class Converted:
         return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads)
 
     def encode(self, simulation: snn.Simulation, samples: np.ndarray) -> None:
-        """Give a simulation samples (batch, *shape) in the module's own layout, as constant currents."""
-        simulation.set(self.emitted.source, amplitude=np.moveaxis(np.asarray(samples, np.float64), 1, -1))
+        """Give a simulation samples (batch, *shape) in the module's own layout, as currents or as rates of trains."""
+        flat = np.asarray(samples, np.float64).reshape(len(samples), -1)[:, self.emitted.layout.order]
+        for source in self.emitted.inputs:
+            if self.options.input == "poisson":
+                simulation.set(source, rate=1000.0 * flat)  # Hz: a step is 1 ms
+            else:
+                simulation.set(source, amplitude=flat)
 
     def run(
         self, samples: np.ndarray, *, threads: int = 1, batch: int = _BATCH, report: Callable[[int], None] | None = None
@@ -123,10 +134,9 @@ class Converted:
                 spikes = recording.spikes[layer.name].counts()[:count]
                 operations[layer.name] = spikes @ recording.fan_out[layer.name]
                 if layer.name in self.thresholds:
-                    said = spikes.reshape(count, *layer.shape) * (self.thresholds[layer.name] / self.steps)
-                    activations[layer.name] = np.moveaxis(said, -1, 1)
-            output = self.graph.shapes()[self.graph.output]
-            activations[self.graph.output] = inference.scores.reshape(count, *output)
+                    activations[layer.name] = layer.said(spikes)
+            output = inference.scores.reshape(count, *self.layers[-1].layout.shape)
+            activations[self.graph.output] = activations[self.layers[-1].name] = output
             yield Observation(inference, activations, operations)
 
     @property
@@ -158,30 +168,56 @@ class Converted:
     @property
     def scales(self) -> dict[str, np.ndarray]:
         """By node what T spikes stand for, in a shape that broadcasts against (samples, *shape)."""
-        shapes = self.graph.shapes()
-        return {name: theta.reshape((-1,) + (1,) * (len(shapes[name]) - 1)) for name, theta in self.thresholds.items()}
+        return {
+            layer.name: np.moveaxis(
+                self.thresholds[layer.name].reshape((-1,) + (1,) * (len(layer.layout.shape) - 1)), 0, layer.layout.axis
+            )
+            for layer in self.layers
+            if layer.name in self.thresholds
+        }
 
     def clip(self, name: str, a: np.ndarray) -> np.ndarray:
         """Return the activations (samples, *shape) of a node, none above what T spikes stand for."""
-        return clip(a, self.thresholds[name]) if name in self.thresholds else a
+        return self._by_channel(name, a, clip)
 
     def quantise(self, name: str, a: np.ndarray) -> np.ndarray:
         """Return the activations (samples, *shape) of a node as T spikes can say them."""
-        return quantise(a, self.thresholds[name], self.steps) if name in self.thresholds else a
+        return self._by_channel(name, a, lambda values, theta: quantise(values, theta, self.steps))
+
+    def _by_channel(
+        self, name: str, a: np.ndarray, change: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Change activations of a layer that counts, with its thresholds, whichever axis has the channels."""
+        if name not in self.thresholds:
+            return a
+        layout = next(layer.layout for layer in self.layers if layer.name == name)
+        axis = layout.axis % len(layout.shape) + 1
+        return np.moveaxis(change(np.moveaxis(a, axis, 1), self.thresholds[name]), 1, axis)
 
     def _recordings(self, samples: np.ndarray, threads: int, batch: int) -> Iterator[tuple[snn.Recording, int, float]]:
         """Simulate samples; yields recordings, how many samples of each count, and the seconds it took."""
         samples = check_samples(samples, self.graph.shapes()[self.graph.input])
+        if self.options.input == "poisson":
+            check_probabilities(samples)
         batch = min(positive_integer("batch", batch), len(samples))
         simulation = self.simulation(batch, threads)
         for start in range(0, len(samples), batch):
             chosen = samples[start : start + batch]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
             begun = time.perf_counter()
-            simulation.reset()
+            simulation.reset(first_sample=start)
             self.encode(simulation, filled)
-            recording = simulation.run(float(self.duration))
+            recording = self._simulate(simulation)
             yield recording, len(chosen), time.perf_counter() - begun
+
+    def _simulate(self, simulation: snn.Simulation) -> snn.Recording:
+        """Run an inference."""
+        if self.options.input == "constant":
+            return simulation.run(float(self.duration))
+        simulation.run(float(self.steps))
+        self.encode(simulation, np.zeros((simulation.batch, *self.emitted.layout.shape)))
+        simulation.run(float(self.duration - self.steps))
+        return simulation.recording
 
     def _read(self, recording: snn.Recording, samples: int, seconds: float) -> Inference:
         """Return what came of the first samples of a batch."""
@@ -204,8 +240,7 @@ class Converted:
             values = recording.trace(last.name).values[:, last.first - 1 :]
         else:
             values = _spikes_so_far(recording.spikes[last.name], last.first, last.last)
-        channels_last = values.reshape(*values.shape[:2], *last.shape) * self.emitted.unit
-        return np.moveaxis(channels_last, -1, 2).reshape(values.shape)
+        return last.said(values).reshape(values.shape)
 
 
 def _spikes_so_far(record: SpikeRecord, first: int, last: int) -> np.ndarray:
@@ -224,6 +259,13 @@ def _joined(parts: list[Inference]) -> Inference:
         synaptic_events=np.concatenate([part.synaptic_events for part in parts]),
         seconds=sum(part.seconds for part in parts),
     )
+
+
+def check_probabilities(samples: np.ndarray) -> None:
+    """Refuse samples that are no probabilities of a spike in a step."""
+    if samples.min() < 0.0 or samples.max() > 1.0:
+        found = f"{samples.min():g} to {samples.max():g}"
+        raise ValidationError(f'samples must lie in 0 ... 1 for input="poisson", not {found}; "constant" takes any')
 
 
 def quantised_twin(converted: Converted, samples: np.ndarray) -> np.ndarray:

@@ -1,50 +1,67 @@
-"""From a Graph to a spiking network on the `snn` engine, rate-coded and clocked, all neurons all-or-none.
+"""From a plan to a spiking network on the `snn` engine, rate-coded and clocked, all neurons all-or-none.
 
 One step is 1 ms, potentials are in units of a neuron's threshold. A spike acts one step after it, so the layers run
 one behind the other: a layer whose input arrives in steps a + 1 ... a + T fires in steps a + w + 1 ... a + w + T, and
-the next layer's a is a + w + 1. A converted layer whose input comes in spikes waits w = 1 step before it may fire: it
-has then seen two steps of input, which removes most of the error of uneven arrival and costs no spikes. Biases flow
-while the layer's input arrives.
+the next layer's a is a + w + 1. A converted layer whose input comes in spikes waits w steps before it may fire: with
+w = 1 it has then seen two steps of input, which removes most of the error of uneven arrival and costs no spikes. What
+skips layers has the delay with which it arrives together with the rest. Biases flow while the layer's input arrives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Literal
 
 import numpy as np
 
 import snn
+from bridge import plan as plans
 from bridge.errors import ConversionError
-from bridge.graph import Graph
-from bridge.nodes import Conv2d, Dense, Flatten, Input, Leaky, MaxPool2d, Node, ReLU, Shape
+from bridge.nodes import Leaky, MaxPool1d, MaxPool2d
+from bridge.plan import Full, Kernel, Layout, Operator, Pick, Plan
+from bridge.rate.options import RateOptions
+from bridge.rate.support import is_passed_on, title
 from snn.network import Population, Source
 
 _RESETS: dict[str, Literal["hard", "soft", "retested"]] = {"zero": "hard", "soft": "soft", "subtract": "retested"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One population of an emitted network.
 
     Attributes
     ----------
     name : str
-        Name of the population, that of the graph's node.
-    shape : tuple of int
-        Shape of the population, channels last.
+        Name of the population, that of the plan's layer.
     kind : {"neurons", "relay", "readout"}
-        Neurons of an activation, relays that pass on what a pooling lets through, or the integrators that are read.
+        Neurons of an activation, relays that pass on what others say or what a pooling lets through, or the integrators
+        that are read.
+    layout : Layout
+        Shape in the graph, and the order of its elements in the population.
+    unit : ndarray of float64 (size,)
+        What a spike of each element says, or 1 of a readout's v, in the module's own units; in the graph's order.
     first, last : int
         The first and the last step in which the layer may fire, or, for a readout, in which its input arrives.
     """
 
     name: str
-    shape: Shape
     kind: Literal["neurons", "relay", "readout"]
+    layout: Layout
+    unit: np.ndarray
     first: int
     last: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the population, channels last."""
+        return self.layout.image
+
+    def said(self, counts: np.ndarray) -> np.ndarray:
+        """Return what numbers of spikes, or values of v, (..., neurons) say: (..., *shape) as the module has it."""
+        in_order = counts[..., self.layout.neuron] * self.unit
+        return in_order.reshape(*counts.shape[:-1], *self.layout.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +71,21 @@ class Emitted:
     Attributes
     ----------
     network : snn.Network
-    source : snn.network.Source
-        The network's input, a constant current for every element of the sample, channels last.
+    inputs : tuple of Source
+        Each gets the sample, channels last: currents that flow as long as the layers that read them need them, or
+        Poisson trains.
+    layout : Layout
+        Shape of a sample, and the order of its elements in the inputs.
     layers : tuple of Layer
-        In the order of the graph; the last gives the output.
-    unit : ndarray (channels,)
-        What a spike of the last layer says, or 1 of a readout's v, in units of the output.
+        In the order of the plan; the last gives the output.
     steps : int
         T, the steps in which a layer may fire.
     """
 
     network: snn.Network
-    source: Source
+    inputs: tuple[Source, ...]
+    layout: Layout
     layers: tuple[Layer, ...]
-    unit: np.ndarray
     steps: int
 
     @property
@@ -76,203 +94,246 @@ class Emitted:
         return self.layers[-1].last
 
 
-def emit(graph: Graph, steps: int, thresholds: dict[str, np.ndarray]) -> Emitted:
-    """Make a spiking network of a graph.
+def emit(
+    plan: Plan,
+    steps: int,
+    thresholds: Mapping[str, np.ndarray],
+    options: RateOptions | None = None,
+    corrections: Mapping[str, np.ndarray] | None = None,
+) -> Emitted:
+    """Make a spiking network of a plan.
 
     Parameters
     ----------
-    graph : Graph
-        A chain of linear layers, each but the last followed by ReLU or by a spiking neuron, with poolings between.
+    plan : Plan
+        Accepted by `bridge.rate.require`.
     steps : int
         T, the steps in which a layer may fire.
     thresholds : dict of str to ndarray (channels,)
-        For each ReLU the activation that T spikes stand for; a neuron adds its input divided by it and fires at 1.
-        Empty for a graph of spiking neurons, which is taken over as it is.
+        For each layer that says a value in counts what T spikes stand for; a neuron adds its input divided by it and
+        fires at 1. Empty for a network of spiking neurons, which is taken over as it is.
+    options : RateOptions, optional
+    corrections : dict of str to ndarray (size,), optional
+        What is added to biases, by layer, in the graph's order and the module's units.
 
     Raises
     ------
     ConversionError
-        If a node has no counterpart, naming it.
+        If a layer has no counterpart, naming it.
     """
-    _require_chain(graph)
-    return _Emitter(graph, steps, thresholds).run()
+    return _Emitter(plan, steps, thresholds, options or RateOptions(), corrections or {}).run()
 
 
 class _Emitter:
-    """The network as it grows along the graph."""
+    """The network as it grows along the plan."""
 
-    def __init__(self, graph: Graph, steps: int, thresholds: dict[str, np.ndarray]):
-        self.graph, self.steps, self.thresholds = graph, steps, thresholds
-        self.shapes = graph.shapes()
+    def __init__(
+        self,
+        plan: Plan,
+        steps: int,
+        thresholds: Mapping[str, np.ndarray],
+        options: RateOptions,
+        corrections: Mapping[str, np.ndarray],
+    ):
+        self.plan, self.steps, self.thresholds = plan, steps, thresholds
+        self.options, self.corrections = options, corrections
         self.network = snn.Network()
-        self.layers: list[Layer] = []
-        # What the next layer reads, its shape (channels first) and what a spike of each channel stands for, a step.
-        self.shape = self.shapes[graph.input]
-        self.source = self.network.current(graph.input, np.zeros(_channels_last(self.shape)), stop=float(steps))
-        self.end: Source | Population = self.source
-        self.unit = np.ones(self.shape[0])
-        self.arrival = 0  # input to the next layer arrives in steps arrival + 1 .. arrival + T
-        self.linear: tuple[str, Dense | Conv2d] | None = None  # read, but without a population yet
+        self.layers: dict[str, Layer] = {}
+        self.inputs: dict[int, Source] = {}  # by the step before which their current begins; trains come at once
+        self.input = next(layer for layer in plan.layers.values() if layer.kind == "input")
+        # What a spike of each element stands for in a step, in the graph's order: T spikes say it.
+        self.units = {self.input.name: np.ones(self.input.layout.size)}
 
     def run(self) -> Emitted:
-        for name, node in self.graph.nodes.items():
-            self._add(name, node)
-        if self.linear is not None:
-            self._readout(self.linear)
-        if not self.layers:
-            raise ConversionError(self.graph.output, "is the output of a network without layers", "Add a Linear layer")
-        # T spikes of a converted neuron say its threshold, v after T steps T times the output; a count is a count.
-        unit = self.unit / self.steps if self.thresholds or self.layers[-1].kind == "readout" else self.unit
-        return Emitted(self.network, self.source, tuple(self.layers), unit, self.steps)
+        for layer in self.plan.layers.values():
+            if layer.kind == "activation":
+                self._activation(layer)
+            elif layer.kind == "relay":
+                self._relay(layer)
+            elif layer.kind == "maximum":
+                self._maximum(layer)
+            elif layer.kind == "readout":
+                self._readout(layer)
+            elif layer.kind != "input":
+                remedy = 'Use method="event"'
+                raise ConversionError(title(layer), "is a product, which counts of spikes cannot say", remedy)
+        inputs = tuple(self.inputs.values())
+        return Emitted(self.network, inputs, self.input.layout, tuple(self.layers.values()), self.steps)
 
-    def _add(self, name: str, node: Node) -> None:
-        if isinstance(node, Dense | Conv2d):
-            self._keep_linear(name, node)
-        elif isinstance(node, ReLU):
-            self._relu(name, node)
-        elif isinstance(node, Leaky):
-            self._leaky(name, node)
-        elif isinstance(node, MaxPool2d):
-            self._max_pool(name, node)
-        # Flattening moves nothing: a dense layer reads the image's neurons where they are.
-        elif not isinstance(node, Input | Flatten):
-            known = "Dense, Conv2d, ReLU, Leaky, MaxPool2d, Flatten, and average pooling that a layer after it takes in"
-            raise ConversionError(_title(name, node), "has no counterpart in the spiking network", f"Use {known}")
+    # ---- layers
 
-    def _keep_linear(self, name: str, node: Dense | Conv2d) -> None:
-        if self.linear is not None:
-            remedy = "Put an activation between, or merge the two into one layer"
-            raise ConversionError(_title(name, node), f"follows {self.linear[0]} without an activation", remedy)
-        if isinstance(node, Conv2d) and (node.groups != 1 or node.dilation != (1, 1)):
-            remedy = "Use groups=1 and dilation=1"
-            raise ConversionError(_title(name, node), f"has groups {node.groups}, dilation {node.dilation}", remedy)
-        self.linear = name, node
+    def _activation(self, layer: plans.Layer) -> None:
+        if isinstance(layer.node, Leaky):
+            population = self._firing(layer, "neurons", _leaky(layer), wait=0, unit=np.ones(layer.layout.size))
+        else:
+            population = self._counting(layer, "neurons")
+        self._connect(layer, population)
 
-    def _relu(self, name: str, node: ReLU) -> None:
-        if name not in self.thresholds:
-            remedy = "Use spiking neurons throughout, or ReLU throughout and bridge.convert"
-            raise ConversionError(_title(name, node), "is an activation among spiking neurons", remedy)
-        model = snn.IF(v_threshold=1.0, v_reset=0.0, reset="soft")
-        self._neurons(name, node, model, self.thresholds[name], wait=1 if self.layers else 0, initial={"v": 0.5})
+    def _relay(self, layer: plans.Layer) -> None:
+        unit = self._passed_on(layer)
+        if unit is not None:
+            population = self._firing(layer, "relay", snn.IF(), wait=0, unit=unit)
+        else:
+            population = self._counting(layer, "relay")
+        self._connect(layer, population)
 
-    def _leaky(self, name: str, node: Leaky) -> None:
-        if node.reset_delay:
-            remedy = "Train it with reset_delay=False"
-            raise ConversionError(_title(name, node), "resets one step after its spike", remedy)
-        shape = self.shapes[name]
-        beta, threshold = (_per_neuron(value, shape) for value in (node.beta, node.threshold))
-        # snnTorch fires above the threshold, this engine at it: the next number up is the first that is above.
-        above = np.nextafter(threshold, np.inf)
-        # A soft reset subtracts v_threshold - v_reset, which is then exactly the threshold.
-        v_reset = 0.0 if node.reset == "zero" else above - threshold
-        model = snn.DiscreteLIF(beta=beta, v_threshold=above, v_reset=v_reset, reset=_RESETS[node.reset])
-        self._neurons(name, node, model, np.ones(shape[0]), wait=0)
+    def _maximum(self, layer: plans.Layer) -> None:
+        """Of the window's neurons the one that has fired most counts; of snnTorch's spikes any one does."""
+        (term,) = layer.terms
+        assert isinstance(layer.node, MaxPool1d | MaxPool2d)  # what a plan has
+        size, stride, padding = (tuple(value) for value in (layer.node.size, layer.node.stride, layer.node.padding))
+        if len(size) == 1:
+            size, stride, padding = (*size, 1), (*stride, 1), (*padding, 0)
+        source = self.plan.layers[term.source]
+        unit = _of_windows(layer, source.layout, self.units[term.source])
+        if self.thresholds:
+            rule, model = snn.MaxPool2d(size, stride, padding), snn.IF()
+        else:
+            rule, model = snn.SumPool2d(size, stride, padding), snn.IF(reset="hard")
+        population = self._firing(layer, "relay", model, wait=0, unit=unit)
+        end, delay = self._end(term.source, self._arrival(layer))
+        self.network.connect(end, population, rule, weight=1.0, delay=delay)
 
-    def _neurons(
-        self,
-        name: str,
-        node: ReLU | Leaky,
-        model: snn.IF | snn.DiscreteLIF,
-        unit: np.ndarray,
-        wait: int,
-        initial: dict | None = None,
-    ) -> None:
-        """Add a population for the linear layer at hand; a spike of it stands for `unit` a step."""
-        if self.linear is None:
-            reason, remedy = "is an activation without a linear layer before it", "Put a Linear or Conv2d before it"
-            raise ConversionError(_title(name, node), reason, remedy)
-        if self.shapes[name] != self.shapes[self.linear[0]]:
-            remedy = "Put the activation before the flattening: the result is the same"
-            raise ConversionError(_title(name, node), f"reads {self.linear[0]} flattened", remedy)
-        population = self._firing(name, "neurons", model, self.arrival + wait, initial)
-        self._connect(self.linear, population, unit)
-        self._continue_from(population, self.shapes[name], unit)
-
-    def _max_pool(self, name: str, node: MaxPool2d) -> None:
-        if self.linear is not None or not self.layers:
-            remedy = "Put the activation before the pooling: with ReLU the result is the same"
-            raise ConversionError(_title(name, node), "pools values that are not spikes", remedy)
-        window = node.size, node.stride, node.padding
-        if self.thresholds:  # rates: of the window's neurons the one that has fired most
-            rule, model = snn.MaxPool2d(*window), snn.IF()
-        else:  # spikes, step by step: one if any neuron of the window fires
-            rule, model = snn.SumPool2d(*window), snn.IF(reset="hard")
-        population = self._firing(name, "relay", model, self.arrival)
-        self.network.connect(self.end, population, rule, weight=1.0, delay=1.0)
-        self._continue_from(population, self.shapes[name], self.unit)
-
-    def _readout(self, linear: tuple[str, Dense | Conv2d]) -> None:
+    def _readout(self, layer: plans.Layer) -> None:
         """Add integrators that never fire: v at the end is T times the output."""
-        name = linear[0]
-        shape = _channels_last(self.shapes[name])
-        population = self.network.population(name, shape, snn.IF(), active=(0.0, 0.0))
-        unit = np.ones(shape[-1])
-        self._connect(linear, population, unit)
-        self.unit = unit
+        population = self.network.population(layer.name, layer.layout.image, snn.IF(), active=(0.0, 0.0))
+        self.units[layer.name] = np.ones(layer.layout.size)
+        self._connect(layer, population)
         self.network.record(population, "v", every=1.0)
-        self.layers.append(Layer(name, shape, "readout", self.arrival + 1, self.arrival + self.steps))
+        arrival, unit = self._arrival(layer), np.full(layer.layout.size, 1.0 / self.steps)
+        last = arrival + self.steps
+        self.layers[layer.name] = Layer(layer.name, "readout", layer.layout, unit, arrival + 1, last)
+
+    def _counting(self, layer: plans.Layer, kind: Literal["neurons", "relay"]) -> Population:
+        """Add neurons whose counts stand for a value."""
+        if layer.name not in self.thresholds:
+            remedy = "Use spiking neurons throughout, or ReLU throughout and bridge.convert"
+            raise ConversionError(title(layer), "is an activation among spiking neurons", remedy)
+        constant = self.options.input == "constant" and all(t.source == self.input.name for t in layer.terms)
+        unit = self.thresholds[layer.name][layer.layout.channel]
+        model = snn.IF(v_threshold=1.0, v_reset=0.0, reset=self.options.reset)
+        initial = {"v": self.options.initial_charge}
+        return self._firing(layer, kind, model, wait=0 if constant else self.options.wait, unit=unit, initial=initial)
 
     def _firing(
         self,
-        name: str,
+        layer: plans.Layer,
         kind: Literal["neurons", "relay"],
         model: snn.IF | snn.DiscreteLIF,
-        start: int,
+        *,
+        wait: int,
+        unit: np.ndarray,
         initial: dict | None = None,
     ) -> Population:
-        """Add a population that may fire in the T steps after `start`."""
-        shape, stop = _channels_last(self.shapes[name]), start + self.steps
-        self.layers.append(Layer(name, shape, kind, start + 1, stop))
-        return self.network.population(name, shape, model, initial=initial, active=(float(start), float(stop)))
+        """Add a population that may fire in T steps, so many after those in which its input begins to arrive."""
+        start = self._arrival(layer) + wait
+        stop = start + self.steps
+        # T spikes of a converted neuron say its threshold; a count of a network that spiked already is a count.
+        said = unit / self.steps if self.thresholds else unit
+        self.layers[layer.name] = Layer(layer.name, kind, layer.layout, said, start + 1, stop)
+        self.units[layer.name] = unit
+        active = float(start), float(stop)
+        return self.network.population(layer.name, layer.layout.image, model, initial=initial, active=active)
 
-    def _connect(self, linear: tuple[str, Dense | Conv2d], population: Population, unit: np.ndarray) -> None:
-        """Give a population its input, in units of what a spike of each of its channels stands for."""
-        name, node = linear
-        rule = self._convolution(node, unit) if isinstance(node, Conv2d) else self._dense(node, unit)
-        delay = None if isinstance(self.end, Source) else 1.0
-        self.network.connect(self.end, population, rule, delay=delay)
-        if node.bias.any():
-            bias, start = np.broadcast_to(node.bias / unit, population.shape), float(self.arrival)
-            current = self.network.current(f"{name} bias", bias, start=start, stop=start + self.steps)
+    # ---- what arrives
+
+    def _arrival(self, layer: plans.Layer) -> int:
+        """Return the step after which a layer's input arrives: its latest source's first step of firing."""
+        return max((self._first(term.source) for term in layer.terms), default=0)
+
+    def _first(self, source: str) -> int:
+        return 0 if source == self.input.name else self.layers[source].first
+
+    def _end(self, source: str, arrival: int) -> tuple[Source | Population, float | None]:
+        """Return where a term comes from, and the delay with which it arrives together with the others."""
+        if source != self.input.name:
+            return self.network.populations[source], float(1 + arrival - self._first(source))
+        image = self.input.layout.image
+        if self.options.input == "poisson":
+            if not self.inputs:
+                self.inputs[0] = self.network.poisson(source, 0.0, image)
+            return self.inputs[0], float(arrival) if arrival else None
+        if arrival not in self.inputs:
+            name = source if not self.inputs else f"{source} from {arrival}"
+            stop = float(arrival + self.steps)
+            self.inputs[arrival] = self.network.current(name, np.zeros(image), start=float(arrival), stop=stop)
+        return self.inputs[arrival], None
+
+    def _connect(self, layer: plans.Layer, population: Population) -> None:
+        """Give a population its input, in units of what a spike of each of its elements stands for."""
+        arrival, unit, layout = self._arrival(layer), self.units[layer.name], layer.layout
+        for term in layer.terms:
+            end, delay = self._end(term.source, arrival)
+            source = self.plan.layers[term.source].layout
+            rule = _rule(term.operator, source, layout, self.units[term.source], 1.0 / unit)
+            if rule is not None:
+                self.network.connect(end, population, rule, delay=delay)
+        bias = (layer.bias + self.corrections.get(layer.name, 0.0)) / unit
+        if bias.any():
+            amplitude, start = bias[layout.order].reshape(layout.image), float(arrival)
+            current = self.network.current(f"{layer.name} bias", amplitude, start=start, stop=start + self.steps)
             self.network.connect(current, population, snn.OneToOne(), weight=1.0)
 
-    def _convolution(self, node: Conv2d, unit: np.ndarray) -> snn.Conv2d:
-        weight = node.weight * self.unit[:, None, None] / unit[:, None, None, None]
-        return snn.Conv2d(weight.transpose(2, 3, 1, 0), node.stride, node.padding)
-
-    def _dense(self, node: Dense, unit: np.ndarray) -> snn.Dense:
-        # The graph counts an image's elements channels first, a population channels last.
-        weight = node.weight.reshape(-1, self.shape[0], prod(self.shape[1:]))
-        weight = weight * self.unit[:, None] / unit[:, None, None]
-        return snn.Dense(weight.transpose(0, 2, 1).reshape(node.weight.shape))
-
-    def _continue_from(self, population: Population, shape: Shape, unit: np.ndarray) -> None:
-        self.end, self.shape, self.unit, self.linear = population, shape, unit, None
-        self.arrival = self.layers[-1].first  # one step after the first step of firing, the first spikes arrive
+    def _passed_on(self, layer: plans.Layer) -> np.ndarray | None:
+        """Return the units of a relay whose neurons each pass on what one other says, or None if it must count."""
+        if not is_passed_on(layer) or layer.name in self.thresholds:
+            return None
+        (term,) = layer.terms
+        assert isinstance(term.operator, Pick)
+        return np.where(term.operator.index >= 0, self.units[term.source][term.operator.index], 1.0)
 
 
-def _require_chain(graph: Graph) -> None:
-    previous = graph.input
-    for name, node in graph.nodes.items():
-        if name != graph.input and node.inputs != (previous,):
-            reads = ", ".join(node.inputs)
-            remedy = "Only chains of layers are emitted; branches must be merged before"
-            raise ConversionError(_title(name, node), f"reads {reads}, not the node before it, {previous}", remedy)
-        previous = name
-    if previous != graph.output:
-        raise ConversionError(graph.output, "is the output but not the last node", "Remove what follows it")
+def _leaky(layer: plans.Layer) -> snn.DiscreteLIF:
+    """Return the model that does what snnTorch's neuron does."""
+    node = layer.node
+    assert isinstance(node, Leaky)
+    if node.reset_delay:
+        raise ConversionError(title(layer), "resets one step after its spike", "Train it with reset_delay=False")
+    beta, threshold = (_per_neuron(value, layer.layout) for value in (node.beta, node.threshold))
+    # snnTorch fires above the threshold, this engine at it: the next number up is the first that is above.
+    above = np.nextafter(threshold, np.inf)
+    # A soft reset subtracts v_threshold - v_reset, which is then exactly the threshold.
+    v_reset = 0.0 if node.reset == "zero" else above - threshold
+    return snn.DiscreteLIF(beta=beta, v_threshold=above, v_reset=v_reset, reset=_RESETS[node.reset])
 
 
-def _title(name: str, node: Node) -> str:
-    return f"{name} ({type(node).__name__})"
+def _rule(
+    operator: Operator, source: Layout, target: Layout, said: np.ndarray, gain: np.ndarray
+) -> snn.Conv2d | snn.Dense | snn.Sparse | None:
+    """Return how populations are connected: gain operator said, with said and gain in the graph's order."""
+    if isinstance(operator, Kernel):
+        # Shared by all positions, if what a channel's spikes stand for is.
+        of, to = (one[layout.order].reshape(-1, layout.image[-1]) for one, layout in ((said, source), (gain, target)))
+        if (of == of[0]).all() and (to == to[0]).all():
+            weight = operator.weight * of[0][:, None, None] * to[0][:, None, None, None]
+            return snn.Conv2d(weight.transpose(2, 3, 1, 0), operator.stride, operator.padding)
+    if isinstance(operator, Full):
+        weight = operator.weight * said * gain[:, None]
+        return snn.Dense(weight[np.ix_(target.order, source.order)])
+    matrix = operator.matrix().tocoo()
+    if not matrix.nnz:
+        return None
+    from scipy.sparse import coo_array
+
+    to, of = matrix.coords
+    values = matrix.data * said[of] * gain[to]
+    return snn.Sparse(coo_array((values, (target.neuron[to], source.neuron[of])), shape=(target.size, source.size)))
 
 
-def _channels_last(shape: Shape) -> Shape:
-    return (*shape[1:], shape[0])
+def _of_windows(layer: plans.Layer, source: Layout, unit: np.ndarray) -> np.ndarray:
+    """Return what a spike of a maximum stands for; refuse windows whose neurons differ in that."""
+    node = layer.node
+    assert isinstance(node, MaxPool1d | MaxPool2d)
+    windows = node.windows(source.shape)
+    largest, least = (np.where(windows >= 0, unit[windows], other) for other in (-np.inf, np.inf))
+    if (largest.max(axis=1) != least.min(axis=1)).any():
+        remedy = 'Use RateOptions(per="layer"), or method="event"'
+        raise ConversionError(title(layer), "is the maximum of channels with thresholds of their own", remedy)
+    return largest.max(axis=1)
 
 
-def _per_neuron(value: np.ndarray, shape: Shape) -> float | np.ndarray:
-    """Return a parameter that broadcasts against (channels, ...) as a number, or as one a neuron, channels last."""
+def _per_neuron(value: np.ndarray, layout: Layout) -> float | np.ndarray:
+    """Return a parameter that broadcasts against a layer's shape as a number, or as one a neuron."""
     if value.size == 1:
         return value.item()
-    return np.moveaxis(np.broadcast_to(value, shape), 0, -1).ravel()
+    return np.broadcast_to(value, layout.shape).ravel()[layout.order]

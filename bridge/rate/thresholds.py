@@ -1,5 +1,7 @@
 """Thresholds of converted neurons: what an activation becomes in T steps, and the threshold that loses least."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bridge.errors import ValidationError, positive_integer
@@ -7,6 +9,7 @@ from bridge.errors import ValidationError, positive_integer
 _CANDIDATES = 256  # first grid of thresholds for a channel
 _REFINED = 8  # the best of them, refined
 _REFINEMENTS = 12
+_BALANCED = 50  # samples of a batch of local balancing
 _SEARCHED = 2**20  # values a channel keeps; above that a fixed pseudo-random choice of as many stands for all
 
 
@@ -91,22 +94,73 @@ def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:
         Where `steps` is not a positive integer, or `activations` are empty, not finite or without channels.
     """
     steps = positive_integer("steps", steps)
+    return _by_channel(activations, lambda values: _least_squares(values, steps))
+
+
+def maximum(activations: np.ndarray) -> np.ndarray:
+    """Choose for every channel the largest activation on calibration data.
+
+    theta = max a
+
+    (Diehl et al., "Fast-classifying, high-accuracy spiking deep networks through weight and threshold balancing",
+    IJCNN 2015.) Arguments, result and errors as `least_squares`.
+    """
+    return _by_channel(activations, lambda values: values.max())
+
+
+def percentile(activations: np.ndarray, p: float) -> np.ndarray:
+    """Choose for every channel the p-th percentile of the positive activations on calibration data.
+
+    (Rueckauer et al., "Conversion of continuous-valued deep networks to efficient event-driven networks for image
+    classification", Frontiers in Neuroscience 2017.) Arguments, result and errors as `least_squares`.
+    """
+    return _by_channel(activations, lambda values: float(np.percentile(values, p)))
+
+
+def local_balancing(activations: np.ndarray) -> np.ndarray:
+    """Balance the threshold of every channel between clipping and resolution, one batch after the other.
+
+    theta <- theta + 2 E[(a - theta)+], from theta = 0, with the mean over a batch of 50 samples
+
+    (Bu, Li & Yu, "Inference-scale complexity in ANN-SNN conversion for high-performance and low-power applications",
+    CVPR 2025.) Arguments, result and errors as `least_squares`.
+    """
+    activations = _checked(activations)
+    theta = np.zeros(activations.shape[1])
+    for start in range(0, len(activations), _BALANCED):
+        batch = np.moveaxis(activations[start : start + _BALANCED], 1, 0).reshape(len(theta), -1)
+        theta += 2.0 * np.maximum(batch - theta[:, None], 0.0).mean(axis=1)
+    return _filled(np.where(theta > 0.0, theta, np.nan))
+
+
+def _checked(activations: np.ndarray) -> np.ndarray:
     activations = np.asarray(activations)
     if activations.ndim < 2 or not activations.size:
         raise ValidationError(f"activations must have shape (samples, channels, ...), not {activations.shape}")
     if not np.isfinite(activations).all():
         raise ValidationError("activations must be finite, they hold NaN or infinity")
-    thresholds = np.array([_channel(activations[:, c], steps) for c in range(activations.shape[1])])
-    active = ~np.isnan(thresholds)
-    thresholds[~active] = thresholds[active].max() if active.any() else 1.0
-    return thresholds
+    return activations
 
 
-def _channel(values: np.ndarray, steps: int) -> float:
-    """Choose one channel's threshold; NaN where nothing is above zero."""
-    values = values[values > 0].astype(np.float64)
-    if not values.size:
-        return np.nan
+def _by_channel(activations: np.ndarray, rule: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Apply a rule to the positive values of every channel."""
+    activations = _checked(activations)
+    found = []
+    for c in range(activations.shape[1]):
+        values = activations[:, c]
+        values = values[values > 0].astype(np.float64)
+        found.append(rule(values) if values.size else np.nan)
+    return _filled(np.array(found))
+
+
+def _filled(thresholds: np.ndarray) -> np.ndarray:
+    """Give silent channels, which are NaN, the largest threshold of the others."""
+    silent = np.isnan(thresholds)
+    return np.where(silent, 1.0 if silent.all() else thresholds[~silent].max(), thresholds)
+
+
+def _least_squares(values: np.ndarray, steps: int) -> float:
+    """Choose one channel's threshold from its positive values."""
     if values.size > _SEARCHED:
         values = np.random.default_rng(0).choice(values, _SEARCHED)
     values.sort()

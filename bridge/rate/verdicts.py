@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.graph import Graph
-from bridge.nodes import Flatten, Input, Leaky, MaxPool2d, Node, ReLU
+from bridge.nodes import Activation, Input, Leaky, Maximum, Node, Rearrange
 from bridge.plan import Verdict
 
 
@@ -24,6 +24,14 @@ def verdicts(traced: Graph, graph: Graph, steps: int) -> tuple[Verdict, ...]:
 
 def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int) -> Verdict:
     kind = type(node).__name__
+    quantised = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels; above it is clipped, and uneven "
+    quantised += "arrival may cost a spike"
+    pooled = "a relay fires as often as the most active neuron of its window"
+    if isinstance(node, Maximum):
+        swapped = "" if name in graph.nodes else f"put after {_heir(name, traced, graph)}: "
+        return Verdict(name, kind, "exact", swapped + pooled)
+    if isinstance(node, Activation):
+        return Verdict(name, kind, "quantised", quantised)
     if name not in graph.nodes:
         return Verdict(name, kind, "merged", f"taken into the weights of {_heir(name, traced, graph)}")
     if type(graph.nodes[name]) is not type(node):
@@ -33,12 +41,7 @@ def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int) -> 
         return Verdict(name, kind, "exact", "flows as a constant current while the sample is shown")
     if isinstance(node, Leaky):
         return Verdict(name, kind, "exact", "spikes already; taken over spike for spike")
-    if isinstance(node, ReLU):
-        levels = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels"
-        return Verdict(name, kind, "quantised", f"{levels}; above it is clipped, and uneven arrival may cost a spike")
-    if isinstance(node, MaxPool2d):
-        return Verdict(name, kind, "exact", "a relay fires as often as the most active neuron of its window")
-    if isinstance(node, Flatten):
+    if isinstance(node, Rearrange):
         return Verdict(name, kind, "exact", "moves nothing: the next layer reads the neurons where they are")
     told = "read as it integrates: " if name == graph.output else ""
     return Verdict(name, kind, "exact", f"{told}its weights are those of synapses, its bias is a current")

@@ -1,0 +1,40 @@
+"""Activations before the maxima that they read."""
+
+from dataclasses import replace
+
+from bridge.graph import Graph
+from bridge.nodes import Activation, Maximum, PReLU
+
+
+def activate_first(graph: Graph) -> Graph:
+    """Put an activation that never falls before the pooling by maximum that it alone reads.
+
+    f(max x) = max f(x)
+
+    A spiking network then pools what neurons say, which an activation of a pool would not be. The pooling takes the
+    activation's name, whose value it has; the activation gets a new one.
+
+    Parameters
+    ----------
+    graph : Graph
+        Left as it is.
+
+    Returns
+    -------
+    Graph
+        Activations with a parameter for each channel stay where they are.
+    """
+    nodes = dict(graph.nodes)
+    for name, node in graph.nodes.items():
+        if not isinstance(node, Activation) or isinstance(node, PReLU) or not node.monotone:
+            continue
+        (pool,) = node.inputs
+        maximum = nodes.get(pool)
+        if not isinstance(maximum, Maximum) or graph.consumers(pool) != [name] or pool == graph.output:
+            continue
+        fresh = f"{name}_first"
+        while fresh in nodes:
+            fresh += "_"
+        new = {pool: (fresh, replace(node, inputs=maximum.inputs)), name: (name, replace(maximum, inputs=(fresh,)))}
+        nodes = dict(new.get(other, (other, found)) for other, found in nodes.items())
+    return Graph(nodes, graph.output)

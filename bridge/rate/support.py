@@ -1,0 +1,71 @@
+"""What can be said by counts of spikes, and what is refused by name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bridge.errors import ConversionError
+from bridge.nodes import Hardtanh, Leaky, Node, ReLU, ReLU6
+from bridge.plan import Layer, Pick, Plan
+
+_REMEDY = 'Use method="event", or an activation like ReLU'
+
+
+def ceiling(node: Node) -> float | None:
+    """Return the largest value of an activation that rises from 0 with slope 1 to there, or None if it is not such."""
+    if isinstance(node, ReLU):
+        return np.inf
+    if isinstance(node, ReLU6):
+        return 6.0
+    if isinstance(node, Hardtanh) and node.low == 0.0 < node.high:
+        return node.high
+    return None
+
+
+def counts(plan: Plan) -> dict[str, Layer]:
+    """Return the layers that say a value in counts, for which thresholds are chosen."""
+    return {
+        name: layer
+        for name, layer in plan.layers.items()
+        if (layer.kind == "activation" and not isinstance(layer.node, Leaky))
+        or (layer.kind == "relay" and not is_passed_on(layer))
+    }
+
+
+def is_passed_on(layer: Layer) -> bool:
+    """Whether every neuron of a relay passes on what one other says."""
+    if len(layer.terms) != 1 or layer.bias.any():
+        return False
+    operator = layer.terms[0].operator
+    return isinstance(operator, Pick) and bool((operator.scale[operator.index >= 0] == 1.0).all())
+
+
+def require(plan: Plan) -> None:
+    """Refuse a plan that counts of spikes cannot say.
+
+    Raises
+    ------
+    ConversionError
+        Naming the layer.
+    """
+    for layer in plan.layers.values():
+        if layer.kind == "product":
+            raise ConversionError(title(layer), "is a product, which counts of spikes cannot say", _REMEDY)
+        if layer.kind == "activation" and not isinstance(layer.node, Leaky) and ceiling(layer.node) is None:
+            raise ConversionError(title(layer), "is an activation that counts of spikes cannot say", _REMEDY)
+        if layer.kind in ("relay", "maximum") and not _is_never_negative(layer, plan):
+            remedy = 'Put the activation before it, or use method="event"'
+            raise ConversionError(title(layer), "may be negative, which counts of spikes cannot say", remedy)
+
+
+def _is_never_negative(layer: Layer, plan: Plan) -> bool:
+    """Whether a sum of what others say is never below 0: they are not the input, weights and bias not negative."""
+    return bool((layer.bias >= 0.0).all()) and all(
+        plan.layers[term.source].kind != "input" and not (term.operator.matrix().data < 0.0).any()
+        for term in layer.terms
+    )
+
+
+def title(layer: Layer) -> str:
+    """Return a layer's name with the kind of its node."""
+    return f"{layer.name} ({type(layer.node).__name__})"
