@@ -3,8 +3,10 @@
 from bridge.conversion_report import ConversionReport
 from bridge.convert import convert, take_over
 from bridge.errors import BridgeError, ConversionError, ValidationError
+from bridge.event import EventConverted
 from bridge.graph import Graph
 from bridge.inference import Inference
+from bridge.plan import Verdict
 from bridge.rate import Converted, RateOptions, quantised_twin
 from bridge.trace import trace
 
@@ -13,10 +15,12 @@ __all__ = [
     "ConversionError",
     "ConversionReport",
     "Converted",
+    "EventConverted",
     "Graph",
     "Inference",
     "RateOptions",
     "ValidationError",
+    "Verdict",
     "convert",
     "quantised_twin",
     "take_over",

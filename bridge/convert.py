@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
-from bridge.errors import ConversionError, positive_integer
+from bridge import event
+from bridge.errors import ConversionError, ValidationError, positive_integer
+from bridge.event import EventConverted
 from bridge.graph import Graph
 from bridge.nodes import Leaky
 from bridge.passes import activate_first, fold_batchnorm, merge_pooling
@@ -25,36 +28,79 @@ def prepare(module: nn.Module, samples: np.ndarray) -> tuple[Graph, Graph]:
     return traced, merge_pooling(activate_first(fold_batchnorm(traced)))
 
 
+@overload
 def convert(
-    module: nn.Module, samples: np.ndarray, *, steps: int = 32, options: RateOptions | None = None
-) -> Converted:
-    """Convert a trained ReLU network into a rate-coded spiking network.
+    module: nn.Module,
+    samples: np.ndarray,
+    *,
+    method: Literal["rate"] = "rate",
+    steps: int = 32,
+    options: RateOptions | None = None,
+) -> Converted: ...
 
-    Every ReLU becomes a population of integrate-and-fire neurons with soft reset, started at half their threshold;
-    thresholds are chosen for each channel by least squares for the given T on the samples (see `bridge.rate`).
-    With input that is constant in time a neuron's spike count N is the quantised activation exactly:
-    N = clip(floor(z T / theta + 1/2), 0, T).
 
-    The last linear layer is read as it integrates; a network that ends in ReLU answers with what its spikes say.
+@overload
+def convert(
+    module: nn.Module,
+    samples: np.ndarray,
+    *,
+    method: Literal["event"],
+    levels: int = 32,
+    allow: Collection[str] = (),
+) -> EventConverted: ...
+
+
+def convert(
+    module: nn.Module,
+    samples: np.ndarray,
+    *,
+    method: str = "rate",
+    steps: int | None = None,
+    options: RateOptions | None = None,
+    levels: int | None = None,
+    allow: Collection[str] = (),
+) -> Converted | EventConverted:
+    """Convert a trained network into a spiking one.
+
+    By **rate** (clocked, T steps) every ReLU becomes a population of integrate-and-fire neurons with soft reset,
+    started at half their threshold; thresholds are chosen for each channel by least squares for the given T on the
+    samples (see `bridge.rate`). With input that is constant in time a neuron's spike count N is the quantised
+    activation exactly: N = clip(floor(z T / theta + 1/2), 0, T). The last linear layer is read as it integrates; a
+    network that ends in ReLU answers with what its spikes say.
+
+    By **event** (asynchronous) every activation becomes a population of staircase neurons, and the network at rest says
+    exactly what the quantised network computes, in whatever order its events come (see `bridge.event`).
 
     Parameters
     ----------
     module : torch.nn.Module
-        Of linear layers, activations like ReLU and max-pooling, with residual connections and concatenations or
-        without; in evaluation mode or not, it is left as it is.
+        In evaluation mode or not, it is left as it is. By rate of linear layers, activations like ReLU and max-pooling,
+        with residual connections and concatenations or without.
     samples : ndarray (samples, *shape)
         Calibration data, such as some training images; at most 1,000 are used.
+    method : {"rate", "event"}
     steps : int
-        T, the steps in which a layer may fire.
+        By rate: T, the steps in which a layer may fire; 32 by default.
     options : RateOptions, optional
-        Thresholds, reset, input and more; the defaults are what was measured to lose least.
+        By rate: thresholds, reset, input and more; the defaults are what was measured to lose least.
+    levels : int
+        By event: K, the events of either sign that a neuron of an activation says at most; 32 by default.
+    allow : collection of str
+        By event: what may be said by graded events, which carry a number and are not all-or-none: "product" for
+        all products of two values, or kinds or names of nodes, such as "LSTM". What needs them and is not allowed is
+        refused.
+
+    Returns
+    -------
+    Converted or EventConverted
 
     Raises
     ------
     ValidationError
-        If samples, steps or given thresholds are refused.
+        If samples, given thresholds or another argument are refused.
     ConversionError
-        If a part of the module has no counterpart; it names the node and what would do.
+        If a part of the module has no counterpart, or needs graded events that are not allowed; it names the node and
+        what would do.
 
     Examples
     --------
@@ -65,8 +111,19 @@ def convert(
     >>> converted.run(data.x_test[:3]).scores.shape
     (3, 10)
     """
-    steps = positive_integer("steps", steps)
+    if method not in ("rate", "event"):
+        raise ValidationError(f"method must be 'rate' or 'event', not {method!r}")
+    unused = (
+        {"steps": steps, "options": options} if method == "event" else {"levels": levels, "allow": tuple(allow) or None}
+    )
+    for name, value in unused.items():
+        if value is not None:
+            raise ValidationError(f"{name} does not go with method={method!r}; leave it out")
+    steps = positive_integer("steps", 32 if steps is None else steps)
+    levels = positive_integer("levels", 32 if levels is None else levels)
     traced, graph = prepare(module, samples)
+    if method == "event":
+        return event.convert_graph(traced, graph, samples[:_TRACED], levels, allow)
     return convert_by_rate(traced, graph, samples, steps, options)
 
 

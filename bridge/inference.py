@@ -73,6 +73,18 @@ class Observation:
     operations: dict[str, np.ndarray]
 
 
+def joined(parts: list[Inference]) -> Inference:
+    """Put what was said of several batches of samples together."""
+    return Inference(
+        scores=np.concatenate([part.scores for part in parts]),
+        course=np.concatenate([part.course for part in parts]),
+        spikes=np.concatenate([part.spikes for part in parts]),
+        counts={name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts},
+        synaptic_events=np.concatenate([part.synaptic_events for part in parts]),
+        seconds=sum(part.seconds for part in parts),
+    )
+
+
 def check_samples(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return samples (samples, *shape) as float64, or refuse them."""
     samples = np.asarray(samples, np.float64)

@@ -6,6 +6,7 @@ channels last: `Layout` knows both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bridge.nodes import Pair, Shape
+from bridge.nodes import Conv2d, Pair, Shape
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -115,6 +116,22 @@ class Pick:
         """Return the operator followed by a factor for every target."""
         return replace(self, scale=self.scale * factor)
 
+    def fed(self, unit: np.ndarray) -> Pick:
+        """Return the operator on sources of which each is first multiplied by its unit."""
+        return replace(self, scale=np.where(self.index >= 0, self.scale * unit[self.index], 0.0))
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Pick:
+        """Return the operator whose weights are a function of this one's."""
+        return replace(self, scale=function(self.scale))
+
+    def largest(self) -> float:
+        """Return the size of the largest weight."""
+        return float(np.abs(self.scale[self.index >= 0]).max(initial=0.0))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Compute y (samples, targets) from x (samples, sources)."""
+        return np.where(self.index >= 0, x[:, self.index] * self.scale, 0.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Full:
@@ -150,6 +167,22 @@ class Full:
     def scaled(self, factor: np.ndarray) -> Full:
         """Return the operator followed by a factor for every target."""
         return Full(self.weight * factor[:, None])
+
+    def fed(self, unit: np.ndarray) -> Full:
+        """Return the operator on sources of which each is first multiplied by its unit."""
+        return Full(self.weight * unit)
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Full:
+        """Return the operator whose weights are a function of this one's."""
+        return Full(function(self.weight))
+
+    def largest(self) -> float:
+        """Return the size of the largest weight."""
+        return float(np.abs(self.weight).max(initial=0.0))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Compute y (samples, targets) from x (samples, sources)."""
+        return x @ self.weight.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +240,27 @@ class Kernel:
             return replace(self, weight=self.weight * by_channel[0][:, None, None, None])
         return Listed(self.matrix()).scaled(factor)
 
+    def fed(self, unit: np.ndarray) -> Kernel | Listed:
+        """Return the operator on sources of which each is first multiplied by its unit."""
+        by_channel = unit[self.source.order].reshape(-1, self.weight.shape[1])
+        if (by_channel == by_channel[0]).all():
+            return replace(self, weight=self.weight * by_channel[0][:, None, None])
+        return Listed(self.matrix()).fed(unit)
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Kernel:
+        """Return the operator whose weights are a function of this one's."""
+        return replace(self, weight=function(self.weight))
+
+    def largest(self) -> float:
+        """Return the size of the largest weight."""
+        return float(np.abs(self.weight).max(initial=0.0))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Compute y (samples, targets) from x (samples, sources)."""
+        image = np.moveaxis(x[:, self.source.order].reshape(-1, *self.source.image), -1, 1)
+        y = Conv2d((), self.weight, np.zeros(len(self.weight)), self.stride, self.padding)(image)
+        return np.moveaxis(y, 1, -1).reshape(len(x), -1)[:, self.target.neuron]
+
 
 @dataclass(frozen=True, eq=False)
 class Listed:
@@ -248,6 +302,27 @@ class Listed:
         from scipy.sparse import csr_array, diags_array
 
         return Listed(csr_array(diags_array(factor) @ self.values))
+
+    def fed(self, unit: np.ndarray) -> Listed:
+        """Return the operator on sources of which each is first multiplied by its unit."""
+        from scipy.sparse import csr_array, diags_array
+
+        return Listed(csr_array(self.values @ diags_array(unit)))
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Listed:
+        """Return the operator whose weights are a function of this one's."""
+        from scipy.sparse import csr_array
+
+        ends = (self.values.indices, self.values.indptr)
+        return Listed(csr_array((function(self.values.data), *ends), shape=self.values.shape))
+
+    def largest(self) -> float:
+        """Return the size of the largest weight."""
+        return float(np.abs(self.values.data).max(initial=0.0))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Compute y (samples, targets) from x (samples, sources)."""
+        return (self.values @ x.T).T
 
 
 def matrix_shape(matrix: csr_array) -> tuple[int, int]:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+_ASKING = (Multiply, MatMul, MaxPool1d, MaxPool2d)  # read what single neurons say
+
+
 @dataclass(frozen=True, eq=False)
 class Sum:
     """What a node's value is: a sum of terms, and a bias; `through` are the nodes that it was carried through."""
@@ -96,6 +99,7 @@ class _Planner:
         shapes = graph.shapes()
         axes = channel_axes(graph, shapes)
         self.layouts = {name: Layout(shapes[name], axes[name]) for name in graph.nodes}
+        self.asked = {source for node in graph.nodes.values() if isinstance(node, _ASKING) for source in node.inputs}
         self.values: dict[str, Sum] = {}
         self.layers: dict[str, Layer] = {}
         self.merged: dict[str, set[str]] = {}
@@ -103,6 +107,8 @@ class _Planner:
     def run(self) -> Plan:
         for name, node in self.graph.nodes.items():
             self.values[name] = self._value(name, node)
+            if name in self.asked and not self._is_said(self.values[name]):
+                self._relay(name)  # at once, so that all that read it read the same
         output = self.graph.output
         last = self.layers.get(output)
         if last is None or last.kind != "activation":
@@ -221,8 +227,9 @@ class _Planner:
         (source,) = node.inputs
         value, layout = self.values[source], self.layouts[name]
         if isinstance(node, MaxPool1d | MaxPool2d):
-            if not self._is_layer(value):
-                value = self._relay(source)
+            image = Layout(value.layout.shape)
+            if not self._is_layer(value, image):
+                value = self._relay(source, image)
             self._layer(name, name, "maximum", replace(value, layout=layout, bias=np.zeros(layout.size)))
             return self._said(name, layout)
         # Any other windows: one row of a relay for each, whose maximum is pooled.
@@ -250,11 +257,7 @@ class _Planner:
             right = np.swapaxes(np.arange(prod(b)).reshape(b), -1, -2)[..., None, :, :]
             chosen = [np.broadcast_to(index, shape) for index in (left, right)]
         for source, index in zip(node.inputs, chosen, strict=True):
-            value = self.values[source]
-            if not self._is_said(value):
-                value = self._relay(source)
-            value = value.rows(index.ravel(), pairs)
-            terms.append(value.terms)
+            terms.append(self.values[source].rows(index.ravel(), pairs).terms)
         zero = Sum(pairs, terms[0], np.zeros(pairs.size))
         made = self._layer(name, name, "product", zero, other=terms[1]).name
         if summed is None:
@@ -265,9 +268,10 @@ class _Planner:
         total = csr_array((np.ones(pairs.size), (rows, np.arange(pairs.size))), shape=(layout.size, pairs.size))
         return Sum(layout, (Term(made, Listed(total)),), np.zeros(layout.size))
 
-    def _relay(self, name: str) -> Sum:
+    def _relay(self, name: str, layout: Layout | None = None) -> Sum:
         """Let neurons say the value of a node, and return it as that."""
         value = self.values[name]
+        value = value.rows(np.arange(value.layout.size), layout or value.layout)
         made = self._free(name, "relay") if name in self.layers else name
         self._layer(made, name, "relay", value)
         self.values[name] = self._said(made, value.layout)
@@ -308,14 +312,14 @@ class _Planner:
         (term,) = value.terms
         return isinstance(term.operator, Pick) and self.layers[term.source].kind != "product"
 
-    def _is_layer(self, value: Sum) -> bool:
-        """Whether a value is just what a layer says, with its shape."""
+    def _is_layer(self, value: Sum, layout: Layout) -> bool:
+        """Whether a value is just what a layer of this layout says."""
         if not self._is_said(value):
             return False
         (term,) = value.terms
-        layout = self.layers[term.source].layout
-        plain = isinstance(term.operator, Pick) and term.operator.whole and bool((term.operator.scale == 1.0).all())
-        return plain and layout.image == value.layout.image and bool((layout.order == value.layout.order).all())
+        pick = term.operator
+        plain = isinstance(pick, Pick) and pick.whole and bool((pick.scale == 1.0).all())
+        return plain and self.layers[term.source].layout == layout
 
 
 def channel_axes(graph: Graph, shapes: dict[str, Shape]) -> dict[str, int]:

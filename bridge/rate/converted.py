@@ -13,7 +13,7 @@ import snn
 from bridge.conversion_report import ConversionReport
 from bridge.errors import ValidationError, positive_integer
 from bridge.graph import Graph
-from bridge.inference import Inference, Observation, check_samples
+from bridge.inference import Inference, Observation, check_samples, joined
 from bridge.measurement import measure
 from bridge.rate.emit import Emitted, Layer
 from bridge.rate.options import RateOptions
@@ -115,7 +115,7 @@ class Converted:
             done += count
             if report is not None:
                 report(done)
-        return _joined(parts)
+        return joined(parts)
 
     def observe(self, samples: np.ndarray, *, threads: int = 1, batch: int = _BATCH) -> Iterator[Observation]:
         """Run samples and tell, for one batch after the other, what every layer said; arguments as those of `run`.
@@ -248,17 +248,6 @@ def _spikes_so_far(record: SpikeRecord, first: int, last: int) -> np.ndarray:
     counts = np.zeros((record.batch, last - first + 1, math.prod(record.shape)))
     counts[record.samples, record.steps - first, record.neurons] = 1.0
     return counts.cumsum(axis=1)
-
-
-def _joined(parts: list[Inference]) -> Inference:
-    return Inference(
-        scores=np.concatenate([part.scores for part in parts]),
-        course=np.concatenate([part.course for part in parts]),
-        spikes=np.concatenate([part.spikes for part in parts]),
-        counts={name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts},
-        synaptic_events=np.concatenate([part.synaptic_events for part in parts]),
-        seconds=sum(part.seconds for part in parts),
-    )
 
 
 def check_probabilities(samples: np.ndarray) -> None:

@@ -161,7 +161,7 @@ def test_latency_takes_the_lowest_of_equals():
 
 # Refusals
 
-BAD_STEPS = [True, 0, -1, 2.5, "8", None]
+BAD_STEPS = [True, 0, -1, 2.5, "8"]
 
 
 @pytest.mark.parametrize("steps", BAD_STEPS)
@@ -260,3 +260,31 @@ def test_public_names():
 def test_importing_the_bridge_does_not_import_torch():
     check = "import sys, bridge; sys.exit(any(name in sys.modules for name in ('torch', 'snntorch', 'ann', 'sklearn')))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+# ---- by event
+
+
+def test_by_event_a_network_says_what_its_twin_does():
+    x = samples(40, 6)
+    module = perceptron()
+    converted = convert(module, x, method="event", levels=64)
+    inference = converted.run(x)
+    np.testing.assert_array_equal(inference.scores, converted.twin(x))
+    expected = module(torch.from_numpy(x)).detach().numpy()
+    assert np.linalg.norm(inference.scores - expected) < 0.02 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "ttfs"}, "method must be 'rate' or 'event', not 'ttfs'"),
+        ({"method": "event", "steps": 4}, "steps does not go with method='event'"),
+        ({"levels": 4}, "levels does not go with method='rate'"),
+        ({"allow": ("product",)}, "allow does not go with method='rate'"),
+        ({"method": "event", "levels": 0}, "levels must be a positive integer"),
+    ],
+)
+def test_refuses_arguments_of_another_method(options, message):
+    with pytest.raises(ValidationError, match=message):
+        convert(perceptron(), samples(3, 6), **options)

@@ -6,7 +6,7 @@ import pytest
 from bridge import nodes
 from bridge.errors import ConversionError
 from bridge.graph import Graph
-from bridge.plan import Full, Kernel, Layout, Pick, plan
+from bridge.plan import Full, Kernel, Layout, Pick, evaluate, plan
 
 
 def said(layers, x):
@@ -42,6 +42,8 @@ def check(graph, samples=3, seed=0):
         if name in expected and layer.kind not in ("product", "maximum"):
             np.testing.assert_allclose(found[name], expected[name].reshape(samples, -1), atol=1e-9, err_msg=name)
     np.testing.assert_allclose(found[made.output], expected[graph.output].reshape(samples, -1), atol=1e-9)
+    for layer, _, value in evaluate(made, x):
+        np.testing.assert_allclose(value, found[layer.name], atol=1e-9, err_msg=layer.name)
     return made
 
 
@@ -232,7 +234,7 @@ def random_graph(rng, length=8):
                 nodes.Conv1d((source,), rng.normal(size=(2, shape[0], 2)), rng.normal(size=2), (1,), (1,), (1,))
             )
             choices.append(nodes.MaxPool1d((source,), (2,), (1,), (1,)))
-        if len(shape) == 3:
+        if len(shape) == 3 and min(shape[1:]) > 1:
             choices.append(conv(rng, source, 3, shape[0], 2, padding=(1, 1), stride=(2, 1)))
             choices.append(conv(rng, source, 2 * shape[0], 1, 1, groups=shape[0]))
             choices.append(nodes.MaxPool2d((source,), (2, 2), (1, 1)))
