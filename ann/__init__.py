@@ -3,7 +3,7 @@
 Load a data set, build a model, train it and judge it::
 
     data = ann.load("digits")
-    model = ann.build("cnn", data.shape, data.n_classes)
+    model = ann.build_for("cnn", data)
     ann.fit(model, data, report="bar")
     ann.accuracy(model, data.x_test, data.y_test)
 """
@@ -11,16 +11,17 @@ Load a data set, build a model, train it and judge it::
 from ann.data import DATASETS, Dataset, from_arrays, load, read_csv, read_images, read_numpy
 from ann.errors import AnnError, DataError, NumericalError, ValidationError
 from ann.evaluation import accuracy, evaluate, predict
+from ann.initialisation import initialise
 from ann.models import (
+    ACTIVATIONS,
     MODELS,
     TWINS,
+    Architecture,
+    Model,
     SoftResetLeaky,
     SpikingNetwork,
     build,
-    build_cnn,
-    build_mlp,
-    build_spiking_cnn,
-    build_spiking_mlp,
+    build_for,
 )
 from ann.optimizers import OPTIMIZERS
 from ann.quantisation import QuantisedReLU, quantise
@@ -30,14 +31,17 @@ from ann.training import fit
 from ann.weights import load_metadata, load_weights, save_weights
 
 __all__ = [
+    "ACTIVATIONS",
     "DATASETS",
     "MODELS",
     "OPTIMIZERS",
     "RECIPES",
     "TWINS",
     "AnnError",
+    "Architecture",
     "DataError",
     "Dataset",
+    "Model",
     "NumericalError",
     "QuantisedReLU",
     "Recipe",
@@ -47,14 +51,12 @@ __all__ = [
     "ValidationError",
     "accuracy",
     "build",
-    "build_cnn",
-    "build_mlp",
-    "build_spiking_cnn",
-    "build_spiking_mlp",
+    "build_for",
     "evaluate",
     "find_recipe",
     "fit",
     "from_arrays",
+    "initialise",
     "load",
     "load_metadata",
     "load_weights",

@@ -75,6 +75,18 @@ def check_positive(argument: str, value: object) -> float:
     return check_number(argument, value, "a positive number", lambda number: 0 < number < math.inf)
 
 
+def check_sizes(argument: str, sizes: object) -> tuple[int, ...]:
+    """Return `sizes` as a tuple of one or more integers of at least 1, or raise `ValidationError`."""
+    if not isinstance(sizes, (tuple, list)) or not sizes:
+        raise ValidationError(argument, sizes, "one or more sizes, for instance (1, 28, 28)")
+    return tuple(check_integer(argument, size, 1) for size in sizes)
+
+
+def check_share(argument: str, value: object) -> float:
+    """Return `value` as a float in 0 ... 1 without 1, or raise `ValidationError`."""
+    return check_number(argument, value, "a number in 0 ... 1 without 1", lambda share: 0 <= share < 1)
+
+
 def check_shape(shape: object) -> tuple[int, int, int]:
     """Return `shape` as (channels, height, width), three integers of at least 1, or raise `ValidationError`."""
     if not isinstance(shape, (tuple, list)) or len(shape) != 3:

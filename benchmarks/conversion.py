@@ -19,9 +19,9 @@ def measure(name: str, directory: str | None, seed: int, steps: list[int], threa
     """Train both networks with one seed (split, weights, order) and run everything on all test images."""
     data = ann.load(name, directory=directory, seed=seed)
     x, y = data.x_test, data.y_test
-    model, spiking = (ann.build(kind, data.shape, data.n_classes, seed=seed) for kind in ("cnn", "spiking_cnn"))
+    model, spiking = (ann.build(kind, data.shape, data.n_classes, seed=seed) for kind in ("cnn", "spiking-cnn"))
     trained = ann.fit(model, data, seed=seed, **asdict(ann.RECIPES["cnn", name]))
-    twin = ann.fit(spiking, data, seed=seed, **asdict(ann.RECIPES["spiking_cnn", name]))
+    twin = ann.fit(spiking, data, seed=seed, **asdict(ann.RECIPES["spiking-cnn", name]))
     taken = bridge.take_over(spiking.body, x[:2], steps=spiking.steps).run(x, threads=threads)
     result = {
         "benchmark": "conversion",

@@ -115,8 +115,8 @@ def fetch(sources: tuple[Source, ...], directory: Path) -> None:
     Raises
     ------
     DataError
-        If the network fails, a sum is wrong, also that of a file that is there, an archive is damaged or would write elsewhere, or
-        something cannot be written.
+        If the network fails, a sum is wrong, also that of a file that is there, an archive is damaged or would write
+        elsewhere, or something cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)

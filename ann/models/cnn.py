@@ -9,6 +9,7 @@ from torch import nn
 
 from ann.checks import check_integer, check_number, check_shape
 from ann.errors import ValidationError
+from ann.models.model import Stack
 
 POOLING = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 POOL = 2
@@ -23,7 +24,7 @@ def build_cnn(
     channels: Sequence[int] = (16, 32),
     pooling: Sequence[str] = ("max", "avg"),
     dropout: float = 0.0,
-) -> nn.Sequential:
+) -> Stack:
     """Build a convolutional network of blocks of convolution, batch normalisation, ReLU and 2 x 2 pooling.
 
     The plan of LeNet (LeCun, Bottou, Bengio & Haffner, Proc. IEEE 86, 1998) with batch normalisation (Ioffe &
@@ -48,7 +49,7 @@ def build_cnn(
     ValidationError
         If an argument is not as said above, or an image is too small for the blocks.
     """
-    return nn.Sequential(stack_cnn(shape, classes, channels, pooling, dropout, "relu", nn.ReLU))
+    return Stack(stack_cnn(shape, classes, channels, pooling, dropout, "relu", nn.ReLU))
 
 
 def stack_cnn(

@@ -11,10 +11,11 @@ from torch import nn
 from ann.checks import check_integer
 from ann.models.cnn import stack_cnn
 from ann.models.mlp import stack_mlp
+from ann.models.model import Model
 from ann.models.soft_reset import SoftResetLeaky
 
 
-class SpikingNetwork(nn.Module):
+class SpikingNetwork(Model):
     """A network of leaky integrate-and-fire neurons, trained with surrogate gradients.
 
     The image is the input of every step (direct coding: Rueckauer et al., Frontiers in Neuroscience 11, 2017), and the
@@ -85,12 +86,12 @@ def build_spiking_cnn(
     threshold: float = 1.0,
     slope: float = 10.0,
 ) -> SpikingNetwork:
-    """Build the spiking twin of `ann.build_cnn`: neurons in the place of the ReLU and behind the last layer.
+    """Build the spiking twin of `ann.models.build_cnn`: neurons in the place of the ReLU and behind the last layer.
 
     Parameters
     ----------
     shape, classes, channels, pooling
-        As in `ann.build_cnn`.
+        As in `ann.models.build_cnn`.
     steps : int
         Time steps of an inference, at least 1.
     beta, threshold, slope : float
@@ -108,7 +109,7 @@ def build_spiking_cnn(
 
 
 def build_spiking_mlp(
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     classes: int,
     *,
     hidden: Sequence[int] = (128, 64),
@@ -117,12 +118,12 @@ def build_spiking_mlp(
     threshold: float = 1.0,
     slope: float = 10.0,
 ) -> SpikingNetwork:
-    """Build the spiking twin of `ann.build_mlp`: neurons in the place of the ReLU and behind the last layer.
+    """Build the spiking twin of `ann.models.build_mlp`: neurons in the place of the ReLU and behind the last layer.
 
     Parameters
     ----------
     shape, classes, hidden
-        As in `ann.build_mlp`.
+        As in `ann.models.build_mlp`.
     steps : int
         Time steps of an inference, at least 1.
     beta, threshold, slope : float

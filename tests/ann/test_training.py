@@ -18,7 +18,7 @@ def weights(model):
 
 
 @pytest.mark.parametrize(
-    ("name", "floor"), [("mlp", 0.94), ("cnn", 0.98), ("spiking_mlp", 0.95), ("spiking_cnn", 0.96)]
+    ("name", "floor"), [("mlp", 0.94), ("cnn", 0.98), ("spiking-mlp", 0.95), ("spiking-cnn", 0.96)]
 )
 def test_recipe_reaches_its_accuracy_on_digits(digits, name, floor):
     model = ann.build(name, digits.shape, digits.n_classes)
@@ -41,7 +41,7 @@ def test_record_tells_what_happened(tiny):
     assert not model.training
 
 
-@pytest.mark.parametrize("name", ["cnn", "spiking_cnn"])
+@pytest.mark.parametrize("name", ["cnn", "spiking-cnn"])
 def test_same_seed_same_weights(digits, name):
     few = digits.subset(train=96, validation=32)
 

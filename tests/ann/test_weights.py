@@ -128,7 +128,7 @@ def test_missing_folder_is_named(tmp_path):
 
 
 def test_loading_warns_of_nothing(tmp_path):
-    model = ann.build("spiking_cnn", SHAPE, 10)
+    model = ann.build("spiking-cnn", SHAPE, 10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ann.save_weights(model, tmp_path / "file")

@@ -1,6 +1,7 @@
 """The command line, as a user meets it."""
 
 import gzip
+import dataclasses
 import json
 
 import h5py
@@ -149,11 +150,12 @@ def test_an_unsupported_layer_is_named(run, monkeypatch):
 
     def unconvertible(shape, classes):
         size = int(np.prod(shape))
-        return torch.nn.Sequential(
+        return ann.models.Stack(
             torch.nn.Flatten(), torch.nn.Linear(size, 8), torch.nn.GELU(), torch.nn.Linear(8, classes)
         )
 
-    monkeypatch.setattr("ann.models.MODELS", {**ann.MODELS, "mlp": unconvertible})
+    mlp = dataclasses.replace(ann.MODELS["mlp"], build=unconvertible)
+    monkeypatch.setattr("ann.models.MODELS", {**ann.MODELS, "mlp": mlp})
     result = run(*QUICK, "--model", "mlp")
     assert result.exit_code == 1
     assert "2 (GELU): has no counterpart" in result.output

@@ -57,7 +57,7 @@ def made(steps=(1, 4, 16), own=8, samples=10, right=9, spikes=0.25, names=("relu
         | {"model": "cnn", "training": training, "parameters": 678, "macs": work.macs, "images_per_second": 4321.0},
         "converted": converted,
         "surrogate": {
-            "model": "spiking_cnn",
+            "model": "spiking-cnn",
             "training": {"loaded": "/somewhere/else.pt"},
             "steps": own,
             "torch_accuracy": right / samples,

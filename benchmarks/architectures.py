@@ -1,0 +1,99 @@
+"""Train every architecture on the digits, and say how good it is and how long it took: a JSON line each.
+
+Run: python benchmarks/architectures.py [MODEL ...] [--seed 0] [--threads 2]
+
+Classifiers: accuracy on the test part. Autoencoders: mean squared error on the test part, beside that of principal
+components as many as the code has numbers; the denoising one also on noisy samples, beside what the components make of
+these. Boltzmann machine: the same by way of its hidden units. Generators: what a separately trained convolutional
+network (with another seed) says of their samples: how often it sees the class asked for, or the shares of the classes.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+
+import numpy as np
+import torch
+
+import ann
+
+SAMPLES = 1_000  # drawn of every generator
+
+
+def principal_components(data, count):
+    """Return a function that reduces samples to as many components and back, fitted to the training part."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(count).fit(data.x_train.reshape(len(data.x_train), -1))
+    return lambda x: pca.inverse_transform(pca.transform(x.reshape(len(x), -1))).reshape(x.shape)
+
+
+def judge_reconstruction(name, model, data):
+    """Return the mean squared errors of a model and of principal components."""
+    x = data.x_test
+    if name == "rbm":
+        with torch.no_grad():
+            return {"error": float(((model.reconstruct(torch.tensor(x)).numpy() - x) ** 2).mean())}
+    with torch.no_grad():
+        code = model.encode(torch.tensor(x[:1])).shape[1]
+    reduce = principal_components(data, code)
+    found = {
+        "code": code,
+        "error": float(((ann.evaluate(model, x) - x) ** 2).mean()),
+        "error_pca": float(((reduce(x) - x) ** 2).mean()),
+    }
+    if name == "denoising":
+        noisy = x + np.random.default_rng(0).normal(0, model.noise, x.shape).astype(np.float32)
+        found["error_noisy"] = float(((ann.evaluate(model, noisy) - x) ** 2).mean())
+        found["error_noisy_pca"] = float(((reduce(noisy) - x) ** 2).mean())
+    return found
+
+
+def judge_generation(model, data, seed):
+    """Return what a separately trained classifier says of a generator's samples."""
+    classifier = ann.build_for("cnn", data, seed=seed + 1)
+    ann.fit(classifier, data, seed=seed + 1, **asdict(ann.find_recipe("cnn", data)))
+    asked = np.arange(SAMPLES) % data.n_classes
+    samples = model.sample(asked.tolist() if model.classes else SAMPLES, seed=seed).numpy()
+    seen = ann.predict(classifier, samples)
+    found = {"classifier": ann.accuracy(classifier, data.x_test, data.y_test)}
+    if model.classes:
+        return found | {"recognised": float((seen == asked).mean())}
+    shares = np.bincount(seen, minlength=data.n_classes) / SAMPLES
+    return found | {"least_share": float(shares.min()), "largest_share": float(shares.max())}
+
+
+def measure(name, data, seed):
+    """Train one architecture by its recipe and judge it."""
+    model = ann.build_for(name, data, seed=seed)
+    begun = time.perf_counter()
+    record = ann.fit(model, data, seed=seed, **asdict(ann.find_recipe(name, data)))
+    seconds = time.perf_counter() - begun
+    task = ann.MODELS[name].task
+    if task == "classify":
+        found = {"accuracy": ann.accuracy(model, data.x_test, data.y_test)}
+    elif task == "reconstruct":
+        found = judge_reconstruction(name, model, data)
+    else:
+        found = judge_generation(model, data, seed)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    epochs = len(record.train_loss)
+    return {"model": name, "seed": seed, "parameters": parameters, "epochs": epochs, "seconds": seconds, **found}
+
+
+def main():
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", default=list(ann.MODELS), metavar="MODEL", help="by default all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    data = ann.load("digits", seed=arguments.seed)
+    for name in arguments.models:
+        print(json.dumps(measure(name, data, arguments.seed)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
