@@ -45,8 +45,8 @@ LARGE_EPOCHS = 10
 
 
 _DIGITS = {
-    "perceptron": Recipe(epochs=60, batch_size=1, learning_rate=1e-2, optimizer="sgd"),
-    "mlp": Recipe(epochs=30, batch_size=32, learning_rate=3e-3),
+    "perceptron": Recipe(epochs=20, batch_size=1, learning_rate=1e-2, optimizer="sgd", keep="last"),
+    "mlp": Recipe(epochs=100, batch_size=32, learning_rate=3e-3, keep="last"),
     "rbm": Recipe(epochs=60, batch_size=32, learning_rate=3e-3, keep="last"),
     "dbn": Recipe(epochs=30, batch_size=32, learning_rate=3e-3),
     "cnn": Recipe(epochs=30, batch_size=32, learning_rate=3e-3),

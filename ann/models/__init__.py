@@ -72,7 +72,6 @@ __all__ = [
     "build_dcgan",
     "build_denoising",
     "build_for",
-    "build_for",
     "build_gan",
     "build_gru",
     "build_inception",

@@ -41,7 +41,8 @@ def test_readme_has_the_table_of_architectures():
     readme = Path(__file__).parents[2] / "README.md"
     assert architecture_table(ann.MODELS) in readme.read_text()
     required = (
-        "perceptron mlp rbm dbn lenet resnet inception mobilenet cnn1d rnn bidirectional lstm gru transformer autoencoder "
-        "denoising stacked convolutional variational gan dcgan conditional-gan spiking-mlp spiking-cnn spiking-rnn"
+        "perceptron mlp rbm dbn lenet resnet inception mobilenet cnn1d rnn bidirectional lstm gru transformer "
+        "autoencoder denoising stacked convolutional variational gan dcgan conditional-gan "
+        "spiking-mlp spiking-cnn spiking-rnn"
     )
     assert set(required.split()) <= set(ann.MODELS)

@@ -22,9 +22,8 @@ def weights(model):
 )
 def test_recipe_reaches_its_accuracy_on_digits(digits, name, floor):
     model = ann.build(name, digits.shape, digits.n_classes)
-    record = ann.fit(model, digits, **dataclasses.asdict(ann.RECIPES[name, "digits"]))
+    ann.fit(model, digits, **dataclasses.asdict(ann.RECIPES[name, "digits"]))
     assert ann.accuracy(model, digits.x_test, digits.y_test) >= floor
-    assert record.validation_loss[record.best_epoch] == min(record.validation_loss)
 
 
 def test_record_tells_what_happened(tiny):

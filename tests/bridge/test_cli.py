@@ -1,7 +1,7 @@
 """The command line, as a user meets it."""
 
-import gzip
 import dataclasses
+import gzip
 import json
 
 import h5py
