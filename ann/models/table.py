@@ -15,8 +15,8 @@ def architecture_table(models: Mapping) -> str:
     models : mapping
         `ann.MODELS`.
     """
-    rows = [("model", "what it is", "since", "takes", "gives")]
-    rows.append(tuple("-" * len(title) for title in rows[0]))
+    titles = ("model", "what it is", "since", "takes", "gives")
+    rows = [titles, ("---",) * len(titles)]
     for name, kind in models.items():
         takes = "any samples" if kind.samples == "any" else kind.samples
         rows.append((f"`{name}`", kind.what, kind.since, takes, TASKS[kind.task]))

@@ -22,7 +22,8 @@ def test_round_trip(tmp_path, name):
     assert ann.load_weights(other, path) == metadata
     state = other.state_dict()
     assert all(torch.equal(tensor, state[key]) for key, tensor in model.state_dict().items())
-    np.testing.assert_array_equal(ann.evaluate(other, X), ann.evaluate(model, X))
+    x = X.reshape(5, -1)[:, : model.input_shape[0]] if ann.MODELS[name].task == "generate" else X
+    np.testing.assert_array_equal(ann.evaluate(other, x), ann.evaluate(model, x))
     assert os.listdir(tmp_path) == ["model.pt"]
 
 
