@@ -97,7 +97,7 @@ class TimeConvolution(Model):
 
 
 class Recurrent(Model):
-    """A recurrent network and a linear layer that reads its last state, or the mean of all where it runs both ways.
+    """A recurrent network and a linear layer that reads its last state, and the first of one that runs backwards.
 
     Parameters
     ----------
@@ -134,12 +134,17 @@ class Recurrent(Model):
             bidirectional=bidirectional,
             **options,
         )
+        self.hidden, self.bidirectional = hidden, bidirectional
         self.output = nn.Linear(hidden * (2 if bidirectional else 1), check_integer("classes", classes, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores, (batch, classes), of samples (batch, ...)."""
         states = self.recurrent(self.reader(x))[0]
-        return self.output(states.mean(dim=1) if self.recurrent.bidirectional else states[:, -1])
+        last = states[:, -1]
+        if self.bidirectional:
+            # Each of the two has then read all of the sequence.
+            last = torch.cat([last[:, : self.hidden], states[:, 0, self.hidden :]], dim=1)
+        return self.output(last)
 
 
 class Transformer(Model):

@@ -1,10 +1,10 @@
-"""The command line: ``allornone compare``, ``simulate``, ``bench`` and ``info``, a file each."""
+"""The command line: ``allornone compare``, ``train``, ``simulate``, ``bench`` and others, a file each."""
 
 from __future__ import annotations
 
 import typer
 
-from bridge.cli import bench, compare, info, simulate
+from bridge.cli import bench, compare, data, info, models, simulate, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +14,9 @@ app = typer.Typer(
     help="All-or-none spiking neurons, artificial networks beside them, and the bridge between the two.",
 )
 app.command(epilog=compare.EXAMPLES)(compare.compare)
+app.command(epilog=train.EXAMPLES)(train.train)
+app.command(epilog=models.EXAMPLES)(models.models)
+app.command(epilog=data.EXAMPLES)(data.data)
 app.command(epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command()(info.info)

@@ -65,7 +65,7 @@ def test_weights_of_the_same_settings_are_loaded(finished, run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "letters"], "'letters' is not one of digits, mnist"),
+        (["--data", "letters"], "'letters' is not one of digits, iris"),
         (["--model", "forest"], "'forest' is not one of mlp, cnn"),
         (["--steps", "0,4"], "0 is not a number of time steps"),
         (["--steps", "-3"], "-3 is not a number of time steps"),
