@@ -1,5 +1,6 @@
 """Converts trained artificial networks into spiking ones, and compares the two."""
 
+from bridge.certificate import Certificate, certify
 from bridge.conversion_report import ConversionReport
 from bridge.convert import convert, take_over
 from bridge.errors import BridgeError, ConversionError, ValidationError
@@ -12,6 +13,7 @@ from bridge.trace import trace
 
 __all__ = [
     "BridgeError",
+    "Certificate",
     "ConversionError",
     "ConversionReport",
     "Converted",
@@ -21,6 +23,7 @@ __all__ = [
     "RateOptions",
     "ValidationError",
     "Verdict",
+    "certify",
     "convert",
     "quantised_twin",
     "take_over",
