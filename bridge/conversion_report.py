@@ -29,6 +29,8 @@ class ConversionReport:
         With which numbers, such as ``{"T": 32}``.
     nodes : tuple of Verdict
         Every node of the module as traced.
+    notes : tuple of str
+        What else is to be known of the conversion, in sentences.
     measurement : Measurement or None
         How far the layers are from the network's, see `Converted.measure`; None where nothing was measured.
     """
@@ -36,6 +38,7 @@ class ConversionReport:
     method: str
     settings: dict[str, Any]
     nodes: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
     measurement: Measurement | None = None
 
     @property
@@ -56,6 +59,7 @@ class ConversionReport:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items())
         rows = [("node", "kind", "verdict", "reason"), *((n.node, n.kind, n.verdict, n.reason) for n in self.nodes)]
         lines = [f"Converted ({self.title}): {len(self.nodes)} nodes, {counts}", "", *_aligned(rows, "<<<<")]
+        lines += ["", *(f"- {note}" for note in self.notes)] if self.notes else []
         if self.measurement:
             lines += ["", *_told(self.measurement)]
             lines += ["", "Suggestions:", *(f"- {sentence}" for sentence in self.suggestions())]
@@ -69,6 +73,7 @@ class ConversionReport:
             "method": self.method,
             "settings": self.settings,
             "nodes": [asdict(node) for node in self.nodes],
+            "notes": list(self.notes),
             "measurement": self.measurement.to_json() if self.measurement else None,
             "suggestions": self.suggestions(),
         }

@@ -330,13 +330,18 @@ def _softmax(node: Softmax, inputs: list[Ball], tables: Tables) -> Step:
     top = (ball.centre + ball.high).max(axis=axis, keepdims=True)
     least, most = (np.exp(ball.centre + d - top) for d in (ball.low, ball.high))
 
-    def share(mine: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return the share of one value where it is `mine` and all others are `others`."""
-        rest = np.maximum(others.sum(axis=axis, keepdims=True) - others, 0.0)
-        return np.divide(mine, mine + rest, out=np.ones_like(mine), where=mine + rest > 0.0)
+    def share(mine: np.ndarray, others: np.ndarray, unknown: float) -> np.ndarray:
+        """Return the share of one value where it is `mine` and all others are `others`; `unknown` if all vanish."""
+        # Summed without itself, not subtracted from the sum, which would leave nothing of small ones.
+        before, after = np.zeros_like(others), np.zeros_like(others)
+        rest = before.swapaxes(axis, -1), after.swapaxes(axis, -1), others.swapaxes(axis, -1)
+        rest[0][..., 1:] = rest[2][..., :-1].cumsum(axis=-1)
+        rest[1][..., :-1] = rest[2][..., :0:-1].cumsum(axis=-1)[..., ::-1]
+        total = mine + before + after
+        return np.divide(mine, total, out=np.full_like(mine, unknown), where=total > 0.0)
 
     rounding = 4 * _FUNCTION * value.shape[axis]
-    return _from_interval(value, share(least, most) - rounding, share(most, least) + rounding)
+    return _from_interval(value, share(least, most, 0.0) - rounding, share(most, least, 1.0) + rounding)
 
 
 @enclose.register

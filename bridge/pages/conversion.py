@@ -147,7 +147,8 @@ def _work(measured: Measurement) -> str:
 def _nodes(report: ConversionReport) -> str:
     rows = [[node.node, Words(node.kind), Words(node.verdict), Words(node.reason)] for node in report.nodes]
     table = Table("Every node of the module, in its order.", ["node", "kind", "verdict", "why"], rows)
-    return section("What became of every node", grid(table))
+    notes = [listed(list(report.notes))] if report.notes else []
+    return section("What became of every node", grid(table), *notes)
 
 
 def _meanings(report: ConversionReport) -> str:

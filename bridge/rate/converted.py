@@ -128,6 +128,10 @@ class Converted:
         for recording, count, seconds in self._recordings(samples, threads, batch):
             inference = self._read(recording, count, seconds)
             activations, operations = {}, {}
+            if self.options.input == "poisson":
+                (trains,) = self.emitted.inputs
+                counts = recording.spikes[trains.name].counts()[:count, self.emitted.layout.neuron]
+                activations[self.graph.input] = counts.reshape(count, *self.emitted.layout.shape) / self.steps
             for layer in self.layers:
                 if layer.kind == "readout":
                     continue
@@ -142,7 +146,8 @@ class Converted:
     @property
     def report(self) -> ConversionReport:
         """What became of every node of the module; see `measure` for how well."""
-        return ConversionReport("rate", {"T": self.steps}, verdicts(self.traced, self.graph, self.steps))
+        nodes = verdicts(self.traced, self.graph, self.steps, self.options)
+        return ConversionReport("rate", {"T": self.steps}, nodes, self.notes)
 
     def measure(self, samples: np.ndarray, labels: np.ndarray | None = None, *, threads: int = 1) -> ConversionReport:
         """Return the report with the error of every layer, measured on samples; see `bridge.measurement`.

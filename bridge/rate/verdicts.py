@@ -5,9 +5,10 @@ from __future__ import annotations
 from bridge.graph import Graph
 from bridge.nodes import Activation, Input, Leaky, Maximum, Node, Rearrange
 from bridge.plan import Verdict
+from bridge.rate.options import RateOptions
 
 
-def verdicts(traced: Graph, graph: Graph, steps: int) -> tuple[Verdict, ...]:
+def verdicts(traced: Graph, graph: Graph, steps: int, options: RateOptions) -> tuple[Verdict, ...]:
     """Tell what becomes of every node.
 
     Parameters
@@ -18,11 +19,12 @@ def verdicts(traced: Graph, graph: Graph, steps: int) -> tuple[Verdict, ...]:
         The same after the passes, as it was emitted.
     steps : int
         T.
+    options : RateOptions
     """
-    return tuple(_verdict(name, node, traced, graph, steps) for name, node in traced.nodes.items())
+    return tuple(_verdict(name, node, traced, graph, steps, options) for name, node in traced.nodes.items())
 
 
-def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int) -> Verdict:
+def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int, options: RateOptions) -> Verdict:
     kind = type(node).__name__
     quantised = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels; above it is clipped, and uneven "
     quantised += "arrival may cost a spike"
@@ -37,6 +39,8 @@ def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int) -> 
     if type(graph.nodes[name]) is not type(node):
         made = type(graph.nodes[name]).__name__
         return Verdict(name, kind, "merged", f"folded with what it reads into one {made} of this name")
+    if isinstance(node, Input) and options.input == "poisson":
+        return Verdict(name, kind, "quantised", "Poisson trains whose rates are the sample's values")
     if isinstance(node, Input):
         return Verdict(name, kind, "exact", "flows as a constant current while the sample is shown")
     if isinstance(node, Leaky):

@@ -33,7 +33,7 @@ def report(*layers, name="relu1", **options):
         Verdict("norm", "BatchNorm", "merged", "taken into the weights of out"),
     )
     measured = measurement(*layers, **options) if layers else None
-    return ConversionReport("rate", {"T": 8}, nodes, measured)
+    return ConversionReport("rate", {"T": 8}, nodes, (f"{name} has silent channels",), measured)
 
 
 USUAL = layer("relu1", quantisation=0.04, clipping=0.01), layer("out", inherited=0.09, unevenness=0.02, influence=0.0)
@@ -46,6 +46,7 @@ def test_the_text_has_every_node_and_every_layer():
     assert "network 99 %, twin 97 %, spiking 98 %" in text
     row = next(line for line in text.splitlines() if line.split()[:2] == ["relu1", "100"])
     assert row.split()[2:] == ["10.00", "1.00", "4.00", "0.00", "0.00", "0.00", "5.00", "10.0", "70.0"]
+    assert "- relu1 has silent channels" in text
     assert "Errors" not in str(report())
 
 
@@ -55,6 +56,7 @@ def test_json_has_it_all_and_nothing_that_json_lacks():
     assert told["settings"] == {"T": 8}
     assert told["measurement"]["layers"][0]["quantisation"] == 0.04
     assert told["measurement"]["operations"] == {"relu1": 70.0}
+    assert told["notes"] == ["relu1 has silent channels"]
     assert report().to_json()["measurement"] is None
 
 
@@ -103,8 +105,8 @@ def test_the_page_holds_the_report_and_needs_nothing_else(made, tmp_path):
     assert not page.all("link")
     assert all(image["src"].startswith("data:image/svg+xml;base64") for image in page.all("img"))
     assert [node for node in made.nodes if node.node not in page.text or node.reason not in page.text] == []
-    for suggestion in made.suggestions():
-        assert suggestion in page.text
+    for sentence in (*made.suggestions(), *made.notes):
+        assert sentence in page.text
     figures = 0 if made.measurement is None else 2 + bool(made.measurement.spikes)
     assert len(page.all("img")) == figures
     assert "nan" not in page.text.split()

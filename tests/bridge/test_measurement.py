@@ -144,6 +144,21 @@ def test_of_a_rate_coded_network(real):
     assert sum(measured.operations.values()) == pytest.approx(inference.synaptic_events.sum() / 60)
 
 
+def test_poisson_input_has_an_error_of_its_own(real):
+    _, data = real
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
+    x = data.x_test[:40]
+    converted = bridge.convert(module, x, steps=16, options=bridge.RateOptions(input="poisson"))
+    assert converted.report.nodes[0].verdict == "quantised"
+    relu, output = converted.measure(x).measurement.layers
+    assert relu.parts["input coding"] > relu.parts["quantisation"] > 0.0
+    assert output.parts["input coding"] > 0.01
+    (observation,) = converted.observe(x)
+    said = observation.activations["input"]
+    np.testing.assert_array_equal(said * 16, np.round(said * 16))
+    assert np.abs(said - x).mean() < 0.1
+
+
 @pytest.mark.parametrize("labels", [[0, 1], np.zeros(3), np.zeros((3, 1), int), "abc"])
 def test_refuses_labels(real, labels):
     converted, data = real
