@@ -11,6 +11,7 @@ Load a data set, build a model, train it and judge it::
 from ann.data import DATASETS, Dataset, from_arrays, load, read_csv, read_images, read_numpy
 from ann.errors import AnnError, DataError, NumericalError, ValidationError
 from ann.evaluation import accuracy, evaluate, predict
+from ann.evolution import evolve
 from ann.initialisation import initialise
 from ann.models import (
     ACTIVATIONS,
@@ -28,6 +29,7 @@ from ann.quantisation import QuantisedReLU, quantise
 from ann.recipes import RECIPES, Recipe, find_recipe
 from ann.record import TrainingRecord
 from ann.training import fit
+from ann.weight_quantisation import quantise_weights, round_weights
 from ann.weights import load_metadata, load_weights, save_weights
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "build",
     "build_for",
     "evaluate",
+    "evolve",
     "find_recipe",
     "fit",
     "from_arrays",
@@ -62,8 +65,10 @@ __all__ = [
     "load_weights",
     "predict",
     "quantise",
+    "quantise_weights",
     "read_csv",
     "read_images",
     "read_numpy",
+    "round_weights",
     "save_weights",
 ]

@@ -179,7 +179,7 @@ class InvertedResidual(nn.Module):
 
 
 def build_mobilenet(
-    shape: tuple[int, int, int], classes: int, *, channels: Sequence[int] = (16, 32, 64), expansion: int = 4
+    shape: tuple[int, int, int], classes: int, *, channels: Sequence[int] = (16, 32), expansion: int = 4
 ) -> Stack:
     """Build a network of depthwise separable convolutions in inverted residual blocks, two a stage.
 

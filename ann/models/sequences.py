@@ -279,7 +279,7 @@ def build_bidirectional(
 
 
 def build_lstm(
-    shape: tuple[int, ...], classes: int, *, hidden: int = 64, layers: int = 1, vocabulary: int = 0
+    shape: tuple[int, ...], classes: int, *, hidden: int = 128, layers: int = 1, vocabulary: int = 0
 ) -> Recurrent:
     """Build a network of long short-term memory (Hochreiter & Schmidhuber, Neural Computation 9, 1997).
 
@@ -297,7 +297,7 @@ def build_lstm(
 
 
 def build_gru(
-    shape: tuple[int, ...], classes: int, *, hidden: int = 64, layers: int = 1, vocabulary: int = 0
+    shape: tuple[int, ...], classes: int, *, hidden: int = 128, layers: int = 1, vocabulary: int = 0
 ) -> Recurrent:
     """Build a network of gated recurrent units (Cho et al., EMNLP 2014).
 

@@ -84,7 +84,7 @@ class VariationalAutoencoder(Model):
 
 
 def build_variational(
-    shape: tuple[int, ...], classes: int, *, hidden: Sequence[int] = (256, 128), code: int = 16
+    shape: tuple[int, ...], classes: int, *, hidden: Sequence[int] = (256, 128), code: int = 6
 ) -> VariationalAutoencoder:
     """Build a variational autoencoder.
 
