@@ -1,4 +1,7 @@
-"""The comparison: an artificial network, the same converted, and a spiking one trained as such, on the same images."""
+"""The comparison: an artificial network, its quantised twin, the same converted, and one trained as a spiking one.
+
+All on the same images; `docs/comparison.md` says what comes of it.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ from typing import Any
 
 import numpy as np
 
-import snn
-from bridge import energy
+from bridge import energy, neurobench, robustness
 from bridge.convert import prepare, take_over
+from bridge.errors import ValidationError
+from bridge.fronts import fronts
 from bridge.inference import Inference
+from bridge.portrait import describe, describe_twin, f_i_curve, price, raster, steps_to_decision
 from bridge.rate import Converted, convert_by_rate, quantised_twin
-from bridge.statistics import wilson
+from bridge.statistics import images_needed, paired_tests, wilson
+from bridge.table import representatives
 
-SCHEMA = 1
+SCHEMA = 2
+MARGIN = 0.005  # of accuracy: how much worse or better still counts as equally good
 _WARM = 50  # images that each network runs before it is timed
 Report = Callable[[str, int, int], None]
 
@@ -64,6 +71,9 @@ def compare(
     *,
     steps: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64),
     samples: int | None = None,
+    margin: float = MARGIN,
+    perturbed: bool = True,
+    seed: int = 0,
     threads: int = 1,
     settings: dict[str, Any] | None = None,
     report: Report | None = None,
@@ -81,60 +91,54 @@ def compare(
         The T's.
     samples : int, optional
         How many test images, the first ones; all by default.
+    margin : float
+        For the tests of equivalence: the difference of accuracies that counts as none, above 0 and below 1.
+    perturbed : bool
+        Whether robustness is measured, too.
+    seed : int
+        Fixes what is random in it.
     threads : int
         On how many threads; it changes no result but speed.
     settings : dict, optional
         Kept in the results as they are.
     report : callable, optional
-        Called as ``report(what, done, total)`` with numbers of images.
+        Called as ``report(what, done, total)`` with numbers of images; `robustness` counts an image once for each
+        perturbation.
 
     Raises
     ------
+    ValidationError
+        If `margin` is refused.
     ConversionError
         If a network cannot be converted.
     """
     import ann
 
+    if not 0 < margin < 1:
+        raise ValidationError(f"margin must be a difference of accuracies above 0 and below 1, not {margin!r}")
     x, y = data.x_test[:samples], data.y_test[:samples]
     report = report or (lambda what, done, total: None)
-    arrays: dict[str, np.ndarray] = {"labels": y}
     ann.evaluate(artificial.module, x[:_WARM])
     begun = time.perf_counter()
     answers = ann.evaluate(artificial.module, x).argmax(axis=1)
     seconds = time.perf_counter() - begun
-    arrays["ann/predictions"] = answers
+    arrays: dict[str, np.ndarray] = {"labels": y, "ann/predictions": answers}
     traced, graph = prepare(artificial.module, x)
 
-    converted, curves = {}, []
+    runs = _Runs(x, y, threads, report, arrays)
+    converted, twins = {}, {}
     for t in steps:
         converted[t] = convert_by_rate(traced, graph, data.x_train, t)
-        converted[t].run(x[:_WARM], threads=threads)  # compiled and warm before anything is timed
-        inference = converted[t].run(
-            x, threads=threads, report=lambda done, t=t: report(f"converted, T = {t}", done, len(x))
-        )
-        twin = quantised_twin(converted[t], x).argmax(axis=1)
-        entry = describe(converted[t], inference, y) | {
-            "twin_accuracy": float((twin == y).mean()),
-            "agreement": float((inference.classes == answers).mean()),
-        }
-        curves.append(entry)
-        _keep(arrays, f"converted/T={t}", converted[t], inference)
-
-    surrogate_curves, taken = [], {}
+        runs.run("converted", converted[t])
+        twins[t] = arrays[f"twin/T={t}/predictions"] = quantised_twin(converted[t], x).argmax(axis=1)
     for t in sorted({*steps, spiking.module.steps}):
-        taken[t] = take_over(spiking.module.body, x[:2], steps=t)
-        taken[t].run(x[:_WARM], threads=threads)
-        inference = taken[t].run(
-            x, threads=threads, report=lambda done, t=t: report(f"surrogate, T = {t}", done, len(x))
-        )
-        surrogate_curves.append(describe(taken[t], inference, y))
-        _keep(arrays, f"surrogate/T={t}", taken[t], inference)
+        runs.run("surrogate", take_over(spiking.module.body, x[:2], steps=t))
 
-    arrays |= {f"raster/converted/{k}": v for k, v in raster(converted[_middle(steps)], x[0]).items()}
-    arrays |= {f"raster/surrogate/{k}": v for k, v in raster(taken[spiking.module.steps], x[0]).items()}
-    arrays |= {f"f_i/{k}": v for k, v in f_i_curve().items()}
     right = int((answers == y).sum())
     work = energy.Work(macs=sum(traced.macs().values()))
+    curves = runs.entries["converted"]
+    for entry in curves:
+        entry["agreement"] = float((runs.answers["converted"][entry["steps"]] == answers).mean())
     results = {
         "schema": SCHEMA,
         "version": metadata.version("allornone"),
@@ -157,6 +161,7 @@ def compare(
             "macs": work.macs,
             "images_per_second": len(y) / seconds,
         },
+        "twin": [describe_twin(t, given, answers, y) for t, given in twins.items()],
         "converted": curves,
         "surrogate": {
             "model": spiking.name,
@@ -164,82 +169,87 @@ def compare(
             "steps": spiking.module.steps,
             "torch_accuracy": float(ann.accuracy(spiking.module, x, y)),
             "parameters": sum(p.numel() for p in spiking.module.parameters()),
-            "by_steps": surrogate_curves,
+            "by_steps": runs.entries["surrogate"],
         },
-        "energy": [_cost(model, work, curves, surrogate_curves) for model in energy.MODELS],
-        "raster": {"label": int(y[0]), "converted_steps": _middle(steps), "surrogate_steps": spiking.module.steps},
+        "energy": [price(model, work, curves, runs.entries["surrogate"]) for model in energy.MODELS],
     }
+    results["tests"] = {"margin": margin, "images_needed": images_needed(margin)} | {
+        who: paired_tests(given, answers, y, margin) for who, given in ({"twin": twins} | runs.answers).items()
+    }
+    results["fronts"] = fronts(results)
+    chosen = {who: runs.networks[who][entry["steps"]] for who, entry in representatives(results).items()}
+    results["neurobench"] = _neurobench(artificial.module, chosen, x, threads)
+    if perturbed:
+        contestants = robustness.Contestants(artificial.module, spiking.module.body, *chosen.values())
+        results["robustness"], answered = robustness.measure(
+            contestants,
+            x,
+            y,
+            data.x_train,
+            seed=seed,
+            threads=threads,
+            report=lambda what, done, total: report(what, done * len(x), total * len(x)),
+        )
+        arrays |= {f"robustness/{name}": given for name, given in answered.items()}
+    middle, own = _middle(steps), spiking.module.steps
+    arrays |= {f"raster/converted/{k}": v for k, v in raster(converted[middle], x[0]).items()}
+    arrays |= {f"raster/surrogate/{k}": v for k, v in raster(runs.networks["surrogate"][own], x[0]).items()}
+    arrays |= {f"f_i/{k}": v for k, v in f_i_curve().items()}
+    results["raster"] = {"label": int(y[0]), "converted_steps": middle, "surrogate_steps": own}
     return Comparison(results, arrays)
 
 
-def describe(network: Converted, inference: Inference, y: np.ndarray) -> dict[str, Any]:
-    """Return the figures of one spiking network's run, ready for JSON."""
-    right, total = int((inference.classes == y).sum()), len(y)
-    firing = [layer for layer in network.layers if layer.kind != "readout"]
-    sizes = {layer.name: int(np.prod(layer.shape)) for layer in network.layers}
-    updates = sum(sizes[layer.name] * (layer.last - layer.first + 1) for layer in network.layers)
-    spikes, events = float(inference.spikes.sum(axis=1).mean()), float(inference.synaptic_events.mean())
-    latency = steps_to_decision(network, inference)
-    first_layer = next(iter(network.macs.values()))
-    return {
-        "steps": network.steps,
-        "duration": network.duration,
-        "accuracy": right / total,
-        "interval": wilson(right, total),
-        "spikes": spikes,
-        "neurons": sum(sizes[layer.name] for layer in firing),
-        "spikes_per_neuron": spikes / max(1, sum(sizes[layer.name] for layer in firing)),
-        "synaptic_operations": events,
-        "input_macs": first_layer,
-        "neuron_updates": updates,
-        "latency_median": float(np.median(latency)),
-        "latency_90": float(np.quantile(latency, 0.9)),
-        "images_per_second": total / inference.seconds,
-        "events_per_second": float(inference.synaptic_events.sum()) / inference.seconds,
-        "layers": [
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "neurons": sizes[layer.name],
-                "spikes": float(inference.spikes[:, i].mean()),
-                "spikes_per_neuron": float(inference.spikes[:, i].mean()) / sizes[layer.name],
-            }
-            for i, layer in enumerate(firing)
-        ],
+@dataclass
+class _Runs:
+    """Runs of spiking networks on the test images, and what came of them, by network and T."""
+
+    x: np.ndarray
+    y: np.ndarray
+    threads: int
+    report: Report
+    arrays: dict[str, np.ndarray]
+    networks: dict[str, dict[int, Converted]] = field(default_factory=dict)
+    entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    answers: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)
+
+    def run(self, who: str, network: Converted) -> None:
+        """Run a network on all images."""
+        t, x = network.steps, self.x
+        network.run(x[:_WARM], threads=self.threads)  # compiled and warm before anything is timed
+        inference = network.run(
+            x, threads=self.threads, report=lambda done: self.report(f"{who}, T = {t}", done, len(x))
+        )
+        self.networks.setdefault(who, {})[t] = network
+        self.entries.setdefault(who, []).append(describe(network, inference, self.y))
+        self.answers.setdefault(who, {})[t] = inference.classes
+        _keep(self.arrays, f"{who}/T={t}", network, inference)
+
+
+def _neurobench(module: Any, chosen: dict[str, Converted], x: np.ndarray, threads: int) -> dict[str, Any]:
+    """Return NeuroBench's metrics of all networks, the spiking ones at the T's that stand for them."""
+    converted = chosen["converted"]
+    found: dict[str, Any] = {
+        "ann": {
+            "footprint": neurobench.module_footprint(module),
+            "connection_sparsity": neurobench.connection_sparsity(converted.traced),
+            **neurobench.of_artificial(converted.traced, x),
+            "membrane_updates": 0.0,
+        },
+        "twin": {
+            "footprint": neurobench.twin_footprint(converted),
+            "connection_sparsity": neurobench.connection_sparsity(converted.traced),
+            **neurobench.of_artificial(converted.traced, x, converted.quantise),
+            "membrane_updates": 0.0,
+        },
     }
-
-
-def steps_to_decision(network: Converted, inference: Inference) -> np.ndarray:
-    """Return for each sample the step, from the image's onset, after which the decision stays; int64 (samples,)."""
-    return network.layers[-1].first - 1 + inference.latency()
-
-
-def raster(network: Converted, image: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the spikes of one image, by layer: rows of (step, neuron)."""
-    simulation = network.simulation()
-    network.encode(simulation, image[None])
-    recording = simulation.run(float(network.duration))
-    return {
-        layer.name: np.stack([recording.spikes[layer.name].steps, recording.spikes[layer.name].neurons], axis=1)
-        for layer in network.layers
-        if layer.kind != "readout"
-    }
-
-
-def f_i_curve(steps: int = 1000) -> dict[str, np.ndarray]:
-    """Return what neurons answer to constant input, beside what ReLU does.
-
-    Input is in thresholds a step, rates in spikes a step: of an integrate-and-fire neuron with soft reset, which is
-    ReLU clipped at 1, and of a leaky one with a refractory period of 2 steps, as biology has it.
-    """
-    drive = np.linspace(-0.5, 1.5, 81)
-    network = snn.Network()
-    cells = network.population("if", len(drive), snn.IF(i_e=drive), initial={"v": 0.5})
-    leaky = snn.LIF(tau_m=10.0, c_m=1.0, v_threshold=1.0, v_reset=0.0, t_ref=2.0, i_e=drive)
-    leaks = network.population("lif", len(drive), leaky)
-    recording = snn.Simulation(network, dt=1.0).run(float(steps))
-    rates = {p.name: recording.spikes[p.name].counts()[0] / steps for p in (cells, leaks)}
-    return {"input": drive, "relu": np.maximum(drive, 0.0), **rates}
+    for who, network in chosen.items():
+        found[who] = {
+            "footprint": neurobench.network_footprint(network),
+            "connection_sparsity": neurobench.connection_sparsity(network.graph),
+            **neurobench.of_spiking(network, x, network.run(x, threads=threads)),
+            "membrane_updates": neurobench.membrane_updates(network, x, threads),
+        }
+    return {"steps": {who: network.steps for who, network in chosen.items()}} | found
 
 
 def _keep(arrays: dict[str, np.ndarray], name: str, network: Converted, inference: Inference) -> None:
@@ -247,26 +257,6 @@ def _keep(arrays: dict[str, np.ndarray], name: str, network: Converted, inferenc
     arrays[f"{name}/latency"] = steps_to_decision(network, inference)
     arrays[f"{name}/spikes"] = inference.spikes
     arrays[f"{name}/synaptic_operations"] = inference.synaptic_events
-
-
-def _cost(model: energy.CostModel, work: energy.Work, converted: list[dict], surrogate: list[dict]) -> dict[str, Any]:
-    def row(entry: dict[str, Any]) -> dict[str, Any]:
-        mine = energy.Work(entry["input_macs"], entry["synaptic_operations"], entry["neuron_updates"])
-        factor = model.break_even(work, mine, entry["steps"])
-        return {
-            "steps": entry["steps"],
-            "artificial": model.artificial(work, entry["steps"]),
-            "spiking": model.spiking(mine, entry["steps"]),
-            "break_even_spikes_per_neuron": factor * entry["spikes_per_neuron"] if entry["spikes"] else None,
-        }
-
-    return {
-        "model": model.name,
-        "title": model.title,
-        "assumptions": list(model.assumptions),
-        "converted": [row(entry) for entry in converted],
-        "surrogate": [row(entry) for entry in surrogate],
-    }
 
 
 def _middle(steps: tuple[int, ...]) -> int:

@@ -49,6 +49,11 @@ class CostModel:
     title: str
     assumptions: tuple[str, ...]
 
+    @property
+    def prices_floats(self) -> bool:
+        """Whether the artificial network is priced as it is, at 32 bits, and its twin no differently; else the twin."""
+        return self.name != "quantised"
+
     def artificial(self, work: Work, steps: int) -> float:
         """Return joules of one inference of the artificial network that a spiking one with T steps stands beside."""
         per_mac = {

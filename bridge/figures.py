@@ -34,10 +34,10 @@ STYLE = {
 }
 # Okabe and Ito's colours, told apart by the colour-blind; markers and dashes differ, too.
 LOOK: dict[str, dict[str, Any]] = {
-    "ann": {"color": "#000000", "label": NAMES["ann"], "linestyle": "--"},
+    "ann": {"color": "#000000", "label": NAMES["ann"], "linestyle": "--"},  # a level, where there is no T
     "converted": {"color": "#0072b2", "label": NAMES["converted"], "marker": "o"},
     "surrogate": {"color": "#d55e00", "label": NAMES["surrogate"], "marker": "s"},
-    "twin": {"color": "#009e73", "label": NAMES["twin"], "linestyle": ":", "linewidth": 1.2},
+    "twin": {"color": "#009e73", "label": NAMES["twin"], "marker": "D", "linestyle": ":", "linewidth": 1.2},
 }
 LONGEST_NAME = 22  # characters of a layer's name beside its raster
 
@@ -75,8 +75,8 @@ def accuracy(figure: Figure, comparison: Comparison) -> None:
         axes.axhline(100 * ann["accuracy"], **LOOK["ann"])
         for (who, entries), shift in zip(runs(results).items(), (0.97, 1.03), strict=True):
             _with_intervals(axes, who, entries, shift)
-        twin = [100 * entry["twin_accuracy"] for entry in results["converted"]]
-        axes.plot([entry["steps"] for entry in results["converted"]], twin, **LOOK["twin"], zorder=4)
+        twin = [100 * entry["accuracy"] for entry in results["twin"]]
+        axes.plot([entry["steps"] for entry in results["twin"]], twin, **LOOK["twin"], markersize=4, zorder=4)
         axes.plot(
             1.03 * own["steps"],
             100 * own["accuracy"],
@@ -84,7 +84,7 @@ def accuracy(figure: Figure, comparison: Comparison) -> None:
             markerfacecolor="none",
             markeredgecolor=LOOK["surrogate"]["color"],
         )
-        _over_steps(axes, steps)
+        against_steps_axis(axes, steps)
         axes.set_ylabel("accuracy (% of test images)")
     whole.set_title("all")
     whole.set_ylim(0, 103)
@@ -146,17 +146,21 @@ def energy(figure: Figure, comparison: Comparison) -> None:
         ts = sorted(reference)
         # One T makes a level, as an artificial network has no T; more make a line, as precision may depend on T.
         edges = [ts[0] / 1.3, *ts, ts[-1] * 1.3]
-        axes.plot(edges, [reference[t] for t in (ts[0], *ts, ts[-1])], **LOOK["ann"])
+        look = LOOK["twin"] | {"marker": ""} if cost["ann"] is None else LOOK["ann"]
+        axes.plot(edges, [reference[t] for t in (ts[0], *ts, ts[-1])], **look)
         every += reference.values()
         for who in runs(comparison.results):
             energies = [factor * row["spiking"] for row in cost[who]]
             axes.plot([row["steps"] for row in cost[who]], energies, **LOOK[who])
             every += energies
-        _over_steps(axes, ts)
+        against_steps_axis(axes, ts)
         axes.set_title(cost["title"])
-    _log_y(panels[0], every)
+    log_axis(panels[0], every)
     panels[0].set_ylabel(f"energy per inference ({unit})")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    handles = {
+        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
 
 
 def latency(figure: Figure, comparison: Comparison) -> None:
@@ -174,7 +178,7 @@ def latency(figure: Figure, comparison: Comparison) -> None:
             width = 6 - 4.5 * (i + 1) / len(shown)  # and the thinner the line, lest it hide those below
             axes.ecdf(decided, color=colour, label=label, linewidth=width)
         longest = shown[-1]["duration"]
-        _over_steps(axes, [2**i for i in range(longest.bit_length())])  # most are decided early, a few very late
+        against_steps_axis(axes, [2**i for i in range(longest.bit_length())])  # most are decided early, a few very late
         axes.set(title=LOOK[who]["label"], xlabel="steps from the image's onset", ylim=(0, 1.03))
         axes.set_xlim(right=1.1 * longest)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -245,12 +249,12 @@ def _against_steps(axes: Axes, results: dict[str, Any], key: str, label: str, le
     for who, entries in runs(results).items():
         axes.plot([entry["steps"] for entry in entries], [entry[key] for entry in entries], **LOOK[who])
         levels = [*levels, *(entry[key] for entry in entries)]
-    _over_steps(axes, all_steps(results))
-    _log_y(axes, levels)
+    against_steps_axis(axes, all_steps(results))
+    log_axis(axes, levels)
     axes.set_ylabel(label)
 
 
-def _over_steps(axes: Axes, steps: list[int]) -> None:
+def against_steps_axis(axes: Axes, steps: list[int]) -> None:
     """Make the x axis one of T, in powers of two, with a tick at every T that has room for its number."""
     ticks = steps[:1]
     for t in steps[1:]:
@@ -263,18 +267,21 @@ def _over_steps(axes: Axes, steps: list[int]) -> None:
     axes.set_xlabel("time steps T")
 
 
-def _log_y(axes: Axes, values: list[float]) -> None:
-    """Make the y axis logarithmic, with plain numbers; linear where some value is 0."""
+def log_axis(axes: Axes, values: list[float], which: str = "y") -> None:
+    """Make an axis, "x" or "y", logarithmic, with plain numbers; linear where some value is 0."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    if min(values) > 0:
-        axes.set_yscale("log")
-        axes.set_ylim(min(values) / 1.6, max(values) * 1.6)  # over a factor of 2.5: holds a 1, a 2 or a 5
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high, axis = min(values), max(values), getattr(axes, f"{which}axis")
+    limit, scale = getattr(axes, f"set_{which}lim"), getattr(axes, f"set_{which}scale")
+    if low > 0:
+        scale("log")
+        limit(low / 1.6, high * 1.6)  # over a factor of 2.5: holds a 1, a 2 or a 5
+        wide = which == "x" and high / low > 100  # numbers beside each other need more room than above each other
+        axis.set_major_locator(LogLocator(subs=(1, 3) if wide else (1, 2, 5)))
         axes.minorticks_off()
     else:
-        axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
+        limit(0, None)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
 
 
 def _plain(value: float) -> str:

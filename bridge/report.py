@@ -5,46 +5,13 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bridge import figures, table
+from bridge import curves, figures, findings, table
+from bridge.glossary import DEFINITIONS, SOURCES
 from bridge.pages.elements import figure, grid, listed, page, section, terms
 from bridge.table import NAMES, count, interval, machine, percent, representatives, runs
 
 if TYPE_CHECKING:
     from bridge.compare import Comparison
-
-DEFINITIONS = {
-    "T": "The time steps for which the input is shown and in which each layer may fire. A layer starts after the one "
-    "before it, so an inference takes a few steps more than T: its duration.",
-    "Converted": "The artificial network with each ReLU replaced by an integrate-and-fire neuron that subtracts its "
-    "threshold when it fires: the number of its spikes stands for the activation (Rueckauer 2017).",
-    "Quantised twin": "The artificial network with each activation rounded to one of the T + 1 numbers of spikes that "
-    "T steps allow (Bu 2022). Where the converted network differs from it, spikes came unevenly.",
-    "Surrogate-trained": "A network of leaky spiking neurons, trained as such at one T, with a smooth derivative in "
-    "place of the step's (Neftci 2019), on snnTorch (Eshraghian 2023); then simulated at every T.",
-    "Spikes per inference": "All spikes of all layers for one image, the mean over the test images.",
-    "Synaptic operation": "One synapse reached by one spike: a weight is added to a potential.",
-    "MAC": "Multiply-accumulate: a multiplication and an addition, the unit of work of an artificial network. A "
-    "spiking network's first layer does its own once an image, as its input is a constant current and not spikes.",
-    "Relay": "A neuron of a pooling layer: it hands on the spikes that the pooling lets through, and is counted with "
-    "the other neurons.",
-    "Decision": "The class with the highest output so far. Its step is the first after which it changes no more. "
-    "Of equal outputs the first counts; as long as all are 0, nothing is decided.",
-    "Interval": "The 95 % interval of a share of right answers (Wilson 1927): how sure an accuracy is with so many "
-    "test images. It does not tell how accuracy would vary with another training.",
-}
-SOURCES = (
-    "B. Rueckauer, I.-A. Lungu, Y. Hu, M. Pfeiffer, S.-C. Liu: Conversion of continuous-valued deep networks to "
-    "efficient event-driven networks for image classification. Frontiers in Neuroscience 11:682, 2017.",
-    "T. Bu, W. Fang, J. Ding, P. Dai, Z. Yu, T. Huang: Optimal ANN-SNN conversion for high-accuracy and "
-    "ultra-low-latency spiking neural networks. ICLR 2022 (QCFS quantisation).",
-    "E. O. Neftci, H. Mostafa, F. Zenke: Surrogate gradient learning in spiking neural networks. IEEE Signal "
-    "Processing Magazine 36(6):51-63, 2019.",
-    "J. K. Eshraghian et al.: Training spiking neural networks using lessons from deep learning. Proceedings of the "
-    "IEEE 111(9):1016-1054, 2023 (snnTorch).",
-    "M. Horowitz: Computing's energy problem (and what we can do about it). ISSCC 2014, 10-14.",
-    "E. B. Wilson: Probable inference, the law of succession, and statistical inference. Journal of the American "
-    "Statistical Association 22:209-212, 1927.",
-)
 
 
 def render(comparison: Comparison) -> str:
@@ -55,7 +22,20 @@ def render(comparison: Comparison) -> str:
     comparison : Comparison
     """
     title = f"Artificial and spiking networks on {comparison.results['data']['name']}"
-    sections = (_accuracy, _spikes, _energy, _latency, _raster, _f_i, _speed)
+    sections = (
+        _accuracy,
+        _tests,
+        _seeds,
+        _robustness,
+        _spikes,
+        _energy,
+        _fronts,
+        _latency,
+        _neurobench,
+        _raster,
+        _f_i,
+        _speed,
+    )
     body = "\n".join([_summary(comparison.results), *(make(comparison) for make in sections), _method()])
     return page(title, body)
 
@@ -133,6 +113,89 @@ def _accuracy(comparison: Comparison) -> str:
     )
     plot = figure(figures.draw(figures.accuracy, comparison, 4.2), alt, caption)
     return section("Accuracy against T", plot, grid(table.accuracy_table(results)))
+
+
+def _tests(comparison: Comparison) -> str:
+    tests, images = comparison.results["tests"], comparison.results["data"]["test"]
+    points = f"{100 * tests['margin']:g} points"
+    told = [f"{NAMES[who]}: {_tested(tests[who])}" for who in ("twin", "converted", "surrogate")]
+    caption = (
+        "Difference from the artificial network's accuracy on the same images, with 95 % intervals (Tango 1998), and "
+        f"the margin of {points} within which networks count as equally good. {'; '.join(told)}."
+    )
+    if images < tests["images_needed"]:
+        caption += (
+            f" With {count(images, 'image')} no equivalence to within {points} can be shown, were all answers the "
+            f"same: that takes {tests['images_needed']:,}."
+        )
+    alt = f"Differences of accuracy from the artificial network against T. {'; '.join(told)}."
+    plot = figure(figures.draw(curves.differences, comparison, 4.2), alt, caption)
+    return section("Different, or equally good?", plot, grid(findings.tests_table(comparison.results)))
+
+
+def _tested(rows: list[dict[str, Any]]) -> str:
+    """Say at which T's a network was shown to differ, and at which to be equally good."""
+    differ, equal = (
+        ", ".join(str(row["steps"]) for row in rows if row[key] < 0.05)
+        for key in ("p_difference_holm", "p_equivalence_holm")
+    )
+    return (
+        f"shown to differ at {f'T = {differ}' if differ else 'no T'}, shown to be equally good at "
+        f"{f'T = {equal}' if equal else 'no T'}"
+    )
+
+
+def _seeds(comparison: Comparison) -> str:
+    if "seeds" not in comparison.results:
+        return ""
+    found = comparison.results["seeds"]
+    trained = count(len(found["seeds"]), "training")
+    told = [f"{NAMES[who]}: {_tested(found['networks'][who])}" for who in ("twin", "converted", "surrogate")]
+    caption = (
+        f"Difference from the accuracy of the artificial network of the same seed: means over {trained} with 95 % "
+        f"intervals (Student's t), and every training as a dot. {'; '.join(told)}."
+    )
+    alt = f"Differences of accuracy over {trained}, against T. {'; '.join(told)}."
+    parts = [figure(figures.draw(curves.seeds, comparison, 4.2), alt, caption)]
+    if found["robustness"]:
+        caption = f"Accuracy when it gets harder: means over {trained}, with the 95 % intervals of the means."
+        parts.append(figure(figures.draw(curves.robustness_over_seeds, comparison, 6.4), caption, caption))
+    return section(f"Over {trained}", *parts, grid(findings.seeds_table(comparison.results)))
+
+
+def _robustness(comparison: Comparison) -> str:
+    if "robustness" not in comparison.results:
+        return ""
+    found = comparison.results["robustness"]
+    caption = (
+        f"Accuracy on the same images when it gets harder, with 95 % intervals: the twin and the converted network at "
+        f"T = {found['steps']['converted']}, the surrogate-trained at T = {found['steps']['surrogate']}. All networks "
+        "see the same noise and lose the same units. Points at the same strength are drawn side by side."
+    )
+    alt = "Accuracy of four networks against the strength of five perturbations. " + "; ".join(
+        f"{test['title']} {test['strengths'][-1]:g}: "
+        + ", ".join(f"{NAMES[who]} {percent(shares[-1])}" for who, shares in test["accuracy"].items())
+        for test in found["tests"]
+    )
+    plot = figure(figures.draw(curves.robustness, comparison, 6.4), alt, caption)
+    return section("Robustness", plot, grid(findings.robustness_table(comparison.results)))
+
+
+def _fronts(comparison: Comparison) -> str:
+    results = comparison.results
+    caption = (
+        "Every network at every T (the numbers): lower left is better. Filled points lie on the front: no other "
+        "network is at least as right and as cheap, and better in one of both. The duration is that of a whole "
+        "inference, and of spiking networks only. Energy of the twin: as the artificial network's where numbers have "
+        "32 bits, by its bits where they are integers."
+    )
+    alt = "Wrong answers against duration and against energy under three cost models."
+    plot = figure(figures.draw(curves.fronts, comparison, 7.2), alt, caption)
+    return section("Accuracy, latency and energy at once", plot, grid(findings.fronts_table(results)))
+
+
+def _neurobench(comparison: Comparison) -> str:
+    return section("NeuroBench's metrics", grid(findings.neurobench_table(comparison.results)))
 
 
 def _spikes(comparison: Comparison) -> str:

@@ -45,89 +45,28 @@ class Table:
     groups: tuple[tuple[str, int], ...] = ()
 
 
-def print_table(results: dict[str, Any]) -> None:
-    """Print the figures of a comparison.
-
-    Parameters
-    ----------
-    results : dict
-        Of a `bridge.compare.Comparison`.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    ann, data, own = results["ann"], results["data"], results["surrogate"]["steps"]
-    costs = {cost["model"]: cost for cost in results["energy"]}
-    compute, memory = costs["compute"], costs["memory"]
-    grid = Grid(box=box.SIMPLE_HEAD, padding=0, show_edge=False, header_style="bold")
-    grid.add_column("network", no_wrap=True)
-    for name in (
-        "T",
-        "right\n%",
-        "95 %\ninterval",
-        "spikes",
-        "ops or\nMACs",
-        "steps",
-        "arith.\nuJ",
-        "memory\nuJ",
-        "images\n/s",
-    ):
-        grid.add_column(name, justify="right", no_wrap=True)
-
-    def energies(who: str, i: int, kind: str) -> list[str]:
-        return [_brief(1e6 * cost[who][i][kind]) for cost in (compute, memory)]
-
-    cells = ["", f"{100 * ann['accuracy']:.2f}", _range(ann), "", _brief(ann["macs"]), ""]
-    speed = _brief(ann["images_per_second"])
-    grid.add_row(NAMES["ann"], *cells, *energies("converted", 0, "artificial"), speed, end_section=True)
-    for who, entries in runs(results).items():
-        for i, entry in enumerate(entries):
-            grid.add_row(
-                NAMES[who].split("-")[0] if i == 0 else "",
-                f"{entry['steps']}{'*' if who == 'surrogate' and entry['steps'] == own else ''}",
-                f"{100 * entry['accuracy']:.2f}",
-                _range(entry),
-                _brief(entry["spikes"]),
-                _brief(entry["synaptic_operations"]),
-                f"{entry['latency_median']:g}",
-                *energies(who, i, "spiking"),
-                _brief(entry["images_per_second"]),
-                end_section=i == len(entries) - 1,
-            )
-    console = Console(highlight=False)
-    names = f"{ann['model']}, and {results['surrogate']['model']} trained with surrogate gradients"
-    console.print(f"{data['name']}, {count(data['test'], 'test image')}: {names}", markup=False)
-    console.print(grid)
-    console.print("*: the T it was trained with. For an image: spikes; synaptic operations or")
-    console.print("multiply-accumulates; steps to the decision (median); energy of arithmetic only")
-    console.print("and with memory, by stated assumptions: the report has them.")
-
-
 def accuracy_table(results: dict[str, Any]) -> Table:
     """Return accuracy, interval and agreement for every T."""
-    by_steps = {who: {entry["steps"]: entry for entry in entries} for who, entries in runs(results).items()}
+    networks = {"twin": results["twin"]} | runs(results)
+    by_steps = {who: {entry["steps"]: entry for entry in entries} for who, entries in networks.items()}
     rows = []
     for t in all_steps(results):
-        mine, other = by_steps["converted"].get(t), by_steps["surrogate"].get(t)
-        cells = ["–"] * 6
-        if mine:
-            cells[:4] = (
-                percent(mine["accuracy"]),
-                interval(mine),
-                percent(mine["agreement"]),
-                percent(mine["twin_accuracy"]),
-            )
+        twin, mine, other = (by_steps[who].get(t) for who in networks)
+        cells = ["–"] * 9
+        if twin and mine:
+            cells[:4] = str(twin["bits"]), percent(twin["accuracy"]), interval(twin), percent(twin["agreement"])
+            cells[4:7] = percent(mine["accuracy"]), interval(mine), percent(mine["agreement"])
         if other:
-            cells[4:] = percent(other["accuracy"]), interval(other)
+            cells[7:] = percent(other["accuracy"]), interval(other)
         rows.append([f"{t}{' *' if t == results['surrogate']['steps'] else ''}", *cells])
     ann = results["ann"]
     return Table(
         f"Artificial network: {percent(ann['accuracy'])}, interval {interval(ann)}. Agreement: same answer as the "
-        "artificial network. * the T that the surrogate-trained network was trained with.",
-        ["T", "accuracy", "interval", "agreement", "quantised twin", "accuracy", "interval"],
+        "artificial network. Bits: of the twin's activations. * the T that the surrogate-trained network was trained "
+        "with.",
+        ["T", "bits", *["accuracy", "interval", "agreement"] * 2, "accuracy", "interval"],
         rows,
-        (("", 1), (NAMES["converted"], 4), (NAMES["surrogate"], 2)),
+        (("", 1), (NAMES["twin"], 4), (NAMES["converted"], 3), (NAMES["surrogate"], 2)),
     )
 
 
@@ -153,7 +92,7 @@ def energy_table(results: dict[str, Any]) -> Table:
             for row in (cost[who][i] for cost in costs):
                 mark = Cheaper if row["spiking"] < row["artificial"] else str
                 even = row["break_even_spikes_per_neuron"]
-                cells += [_plain(factor * row["artificial"]), mark(_plain(factor * row["spiking"]))]
+                cells += [plain(factor * row["artificial"]), mark(plain(factor * row["spiking"]))]
                 cells.append("–" if even is None else f"{even:.2f}")
             rows.append([NAMES[who], str(entry["steps"]), *cells])
     return Table(
@@ -244,17 +183,6 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _range(entry: dict[str, Any]) -> str:
-    return interval(entry).replace(" to ", "-")
-
-
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
+    """Return a number with a digit after the point, or none from a thousand on."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
-
-
-def _brief(value: float) -> str:
-    """Return a number >= 0 with three digits, such as 934k."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= 0.9995 * size:
-            return f"{value / size:#.3g}".rstrip(".") + letter
-    return f"{value:#.3g}".rstrip(".")

@@ -15,7 +15,7 @@ from bridge.cli.telling import cores, errors_told
 
 if TYPE_CHECKING:
     import ann
-    from bridge.compare import Subject
+    from bridge.compare import Comparison, Subject
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -24,7 +24,9 @@ EXAMPLES = """
 
   allornone compare --model mlp --steps 4,32 --seed 1
 
-  allornone compare --data mnist --data-dir ~/mnist --out mnist-report
+  allornone compare --seeds 10 --margin 1
+
+  allornone compare --data mnist --data-dir ~/mnist --no-robustness --out mnist-report
 
   allornone compare --json > result.json
 """
@@ -41,7 +43,18 @@ def compare(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes through the training images; by default what suits the model.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the split, the weights and the order of training.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Fixes the split, the weights, the order of training and all noise.")
+    ] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How many trainings to compare, with seeds from --seed on; 10 are telling.")
+    ] = 1,
+    margin: Annotated[
+        float, typer.Option(help="Points of accuracy that count as no difference, in the tests of equivalence.")
+    ] = 0.5,
+    robustness: Annotated[
+        bool, typer.Option(help="Whether to try noise, occlusion, lesions and coarse weights, too.")
+    ] = True,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as there are cores.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report; trained weights are kept there, too.")] = Path(
         "allornone-report"
@@ -49,13 +62,14 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Train a network, convert it, train a spiking one, and compare all three on the same images.
+    """Train a network, round it, convert it, train a spiking one, and compare all of them on the same images.
 
     Writes report.html, comparison.json and comparison.h5 to the output folder. Weights trained by an earlier run with
     the same settings are loaded from there instead of trained again.
     """
     with errors_told(debug):
-        _compare(data, data_dir, model, steps, samples, epochs, seed, threads or cores(), out, as_json)
+        options = {"samples": samples, "epochs": epochs, "threads": threads or cores()}
+        _compare(data, data_dir, model, steps, seed, seeds, margin, robustness, out, as_json, **options)
 
 
 def _compare(
@@ -63,27 +77,35 @@ def _compare(
     data_dir: Path | None,
     model: str,
     steps: str,
-    samples: int | None,
-    epochs: int | None,
     seed: int,
-    threads: int,
+    seeds: int,
+    margin: float,
+    robustness: bool,
     out: Path,
     as_json: bool,
+    samples: int | None,
+    epochs: int | None,
+    threads: int,
 ) -> None:
     from bridge import files
 
     wanted = _parse_steps(steps)
+    if not 0 < margin < 100:
+        raise typer.BadParameter(f"{margin:g} is not above 0 and below 100 points", param_hint="--margin")
     import torch  # here and below: the command's help should not wait for PyTorch
 
     import ann
-    from bridge.compare import compare as run_comparison
+    from ann.checks import check_seed
     from bridge.report import render
-    from bridge.table import print_table
+    from bridge.seeds import summarise
+    from bridge.terminal import print_table
 
     if model not in ann.TWINS:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(ann.TWINS)}", param_hint="--model")
-    if data_name not in ann.DATASETS:
-        raise typer.BadParameter(f"{data_name!r} is not one of {', '.join(ann.DATASETS)}", param_hint="--data")
+    known = [name for kind, name in ann.RECIPES if kind == model]  # the data sets of images, with settings that train
+    if data_name not in known:
+        raise typer.BadParameter(f"{data_name!r} is not one of {', '.join(known)}", param_hint="--data")
+    check_seed(seed + seeds - 1)
     data = ann.load(data_name, directory=data_dir, seed=seed)
     available = len(data.y_test)
     samples = samples or (min(1000, available) if data_name == "mnist" else available)
@@ -91,16 +113,22 @@ def _compare(
         raise typer.BadParameter(f"{samples} is more than the {available} test images", param_hint="--samples")
     files.check_folder(out)
     torch.set_num_threads(threads)
-    settings: dict[str, Any] = {"data": data_name, "model": model, "epochs": epochs, "seed": seed}
-    artificial, spiking = (
-        _train_or_load(name, data, epochs, seed, out / "weights", settings | {"model": name})
-        for name in (model, ann.TWINS[model])
-    )
-    settings |= {"steps": list(wanted), "samples": samples, "threads": threads}
-    with _bar(samples * (len(wanted) * 2 + (spiking.module.steps not in wanted))) as report:
-        comparison = run_comparison(
-            artificial, spiking, data, steps=wanted, samples=samples, threads=threads, settings=settings, report=report
+    comparisons = []
+    for s in range(seed, seed + seeds):
+        data = data if s == seed else ann.load(data_name, directory=data_dir, seed=s)
+        settings: dict[str, Any] = {"data": data_name, "model": model, "epochs": epochs, "seed": s}
+        artificial, spiking = (
+            _train_or_load(name, data, epochs, s, out / "weights", settings | {"model": name})
+            for name in (model, ann.TWINS[model])
         )
+        settings |= {"steps": list(wanted), "samples": samples, "threads": threads, "margin": margin}
+        options = {"steps": wanted, "samples": samples, "margin": margin / 100, "perturbed": robustness}
+        options |= {"seed": s, "threads": threads, "settings": settings}
+        comparisons.append(_run(artificial, spiking, data, options))
+    comparison = comparisons[0]
+    if seeds > 1:
+        found = [one.results for one in comparisons]
+        comparison.results["seeds"] = summarise(found, list(range(seed, seed + seeds)), margin / 100)
     files.write(comparison, out, render)
     if as_json:
         import json
@@ -111,6 +139,18 @@ def _compare(
         typer.echo(f"Report: {out / files.REPORT}")
 
 
+def _run(artificial: Subject, spiking: Subject, data: ann.Dataset, options: dict[str, Any]) -> Comparison:
+    """Compare, with a progress bar."""
+    from bridge.compare import compare as run_comparison
+    from bridge.perturbations import PERTURBATIONS
+
+    runs = 2 * len(options["steps"]) + (spiking.module.steps not in options["steps"])
+    if options["perturbed"]:
+        runs += sum(len(perturbation.strengths) * perturbation.draws for perturbation in PERTURBATIONS)
+    with _bar(options["samples"] * runs) as report:
+        return run_comparison(artificial, spiking, data, report=report, **options)
+
+
 def _train_or_load(
     name: str, data: ann.Dataset, epochs: int | None, seed: int, folder: Path, settings: dict[str, Any]
 ) -> Subject:
@@ -119,7 +159,7 @@ def _train_or_load(
     from bridge.compare import Subject
 
     module = ann.build(name, data.shape, data.n_classes, seed=seed)
-    path = folder / f"{name}.pt"
+    path = folder / f"{name}-{seed}.pt"
     if path.is_file() and ann.load_metadata(path).get("settings") == settings:
         typer.echo(f"Loading {name} from {path}", err=True)
         metadata = ann.load_weights(module, path)

@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch):
 def finished(tmp_path_factory):
     """One whole comparison."""
     folder = tmp_path_factory.mktemp("report")
-    result = CliRunner().invoke(app, [*QUICK, "--out", str(folder)], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [*QUICK, "--seeds", "2", "--out", str(folder)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     return folder, result
 
@@ -38,24 +38,39 @@ def test_compare_writes_its_three_files_and_a_table(finished):
     assert results["data"]["test"] == 20
     assert results["ann"]["training"]["epochs"] == 1
     assert {cost["model"] for cost in results["energy"]} == {"compute", "memory", "quantised"}
+    assert [entry["bits"] for entry in results["twin"]] == [1, 3]
+    assert results["seeds"]["seeds"] == [0, 1]
+    assert results["seeds"]["networks"]["converted"][1]["values"][0] == results["converted"][1]["accuracy"]
+    assert results["tests"]["margin"] == 0.005
+    for row in results["tests"]["converted"]:
+        assert (row["gained"] - row["lost"]) / 20 == pytest.approx(row["difference"])
     with h5py.File(folder / "comparison.h5") as file:
         assert json.loads(file.attrs["results"]) == results
         predictions = file["converted/T=4/predictions"][:]
         assert (predictions == file["labels"][:]).mean() == results["converted"][1]["accuracy"]
         assert file["f_i/if"].shape == file["f_i/relu"].shape
+        lesioned = file["robustness/lesions/40/surrogate"][:]
+        test = next(test for test in results["robustness"]["tests"] if test["name"] == "lesions")
+        assert (lesioned == file["labels"][:]).mean() == pytest.approx(test["accuracy"]["surrogate"][-1])
     assert "<html" in (folder / "report.html").read_text()
     assert str(folder / "report.html") in result.output.replace("\n", "")
     assert sorted(p.name for p in folder.iterdir()) == ["comparison.h5", "comparison.json", "report.html", "weights"]
+    names = ["cnn-0.pt", "cnn-1.pt", "spiking-cnn-0.pt", "spiking-cnn-1.pt"]
+    assert sorted(p.name for p in (folder / "weights").iterdir()) == names
+    for words in ("margin 0.5 points", "eyes covered", "Over 2 trainings"):
+        assert words in result.output
 
 
 def test_weights_of_the_same_settings_are_loaded(finished, run):
     folder, _ = finished
     before = json.loads((folder / "comparison.json").read_text())
-    result = run(*QUICK, "--out", str(folder), "--json")
+    result = run(*QUICK, "--out", str(folder), "--json", "--no-robustness", "--margin", "2")
     assert result.exit_code == 0
     assert result.stderr.count("Loading") == 2
     after = json.loads(result.stdout)
     assert "loaded" in after["ann"]["training"]
+    assert after["tests"]["margin"] == 0.02
+    assert not {"robustness", "seeds"} & after.keys()
     assert [e["spikes"] for e in after["converted"]] == [e["spikes"] for e in before["converted"]]
     assert [e["accuracy"] for e in after["surrogate"]["by_steps"]] == [
         e["accuracy"] for e in before["surrogate"]["by_steps"]
@@ -75,6 +90,9 @@ def test_weights_of_the_same_settings_are_loaded(finished, run):
         (["--epochs", "0"], "'--epochs'"),
         (["--threads", "0"], "'--threads'"),
         (["--seed", "4294967296"], "seed"),
+        (["--seeds", "0"], "'--seeds'"),
+        (["--margin", "0"], "0 is not above 0 and below 100 points"),
+        (["--margin", "nan"], "nan is not above 0 and below 100 points"),
         (["--data", "mnist"], "directory"),
         (["--colour", "red"], "No such option"),
     ],

@@ -1,10 +1,8 @@
-"""Cost models and intervals."""
+"""Cost models."""
 
 import pytest
-from scipy import stats
 
 from bridge.energy import COMPUTE, MEMORY, MODELS, QUANTISED, Work, bits
-from bridge.statistics import wilson
 
 
 def test_bits_say_zero_to_t_spikes():
@@ -36,9 +34,3 @@ def test_at_break_even_both_cost_the_same(model):
     assert model.spiking(scaled, 8) == pytest.approx(model.artificial(artificial, 8))
     assert model.break_even(artificial, Work(1e9, 1.0), 8) == 0.0
     assert model.assumptions
-
-
-@pytest.mark.parametrize(("right", "total"), [(0, 1), (1, 1), (5, 10), (353, 360), (9943, 10_000)])
-def test_wilson_is_scipy_s(right, total):
-    expected = stats.binomtest(right, total).proportion_ci(0.95, method="wilson")
-    assert wilson(right, total) == pytest.approx((expected.low, expected.high))

@@ -1,4 +1,5 @@
 import base64
+import copy
 import re
 
 import numpy as np
@@ -6,10 +7,15 @@ import pytest
 from pages import HOSTILE, Page
 
 from bridge import energy
-from bridge.compare import Comparison, _cost
+from bridge.compare import Comparison
+from bridge.findings import NETWORKS, p_value
+from bridge.fronts import fronts
+from bridge.perturbations import PERTURBATIONS
+from bridge.portrait import describe_twin, price
 from bridge.report import render
-from bridge.statistics import wilson
-from bridge.table import _brief, print_table
+from bridge.seeds import summarise
+from bridge.statistics import images_needed, paired_tests, wilson
+from bridge.terminal import _brief, print_table
 
 
 def entry(t, names, *, samples, right, spikes=2.0, neurons=100):
@@ -36,14 +42,34 @@ def entry(t, names, *, samples, right, spikes=2.0, neurons=100):
     }
 
 
-def made(steps=(1, 4, 16), own=8, samples=10, right=9, spikes=0.25, names=("relu1", "relu2"), label="digits"):
+def perturbed(right, samples):
+    """Make what `robustness.measure` returns: less and less is right."""
+    tests = []
+    for perturbation in PERTURBATIONS:
+        strengths = [None, *perturbation.strengths]
+        counts = [right // (i + 1) for i in range(len(strengths))]
+        told = {key: getattr(perturbation, key) for key in ("name", "title", "strength", "unit", "draws")}
+        shares = {
+            "accuracy": {who: [n / samples for n in counts] for who in NETWORKS},
+            "interval": {who: [wilson(n, samples) for n in counts] for who in NETWORKS},
+        }
+        tests.append(told | {"strengths": strengths} | shares)
+    return tests
+
+
+def made(
+    steps=(1, 4, 16), own=8, samples=10, right=9, spikes=0.25, names=("relu1", "relu2"), label="digits", **options
+):
     """Make a comparison as `compare` does, without any network."""
+    robustness, seeds = options.get("robustness", True), options.get("seeds", 1)
     taken = sorted({*steps, own})
     converted = [entry(t, names, samples=samples, right=right, spikes=spikes) for t in steps]
-    converted = [e | {"twin_accuracy": right / samples, "agreement": 1.0} for e in converted]
+    converted = [e | {"agreement": 1.0} for e in converted]
     surrogate = [entry(t, ["leaky"], samples=samples, right=right, spikes=spikes) for t in taken]
     work = energy.Work(macs=12_345)
     middle = steps[len(steps) // 2]
+    y, answers = np.zeros(samples, np.int64), np.where(np.arange(samples) < right, 0, 1)
+    given = {"twin": steps, "converted": steps, "surrogate": taken}
     accuracy = {"accuracy": right / samples, "interval": wilson(right, samples)}
     training = {"epochs": 3, "seconds": 1.25}
     data = {"name": label, "train": 100, "validation": 20, "test": samples, "shape": [1, 8, 8]}
@@ -55,6 +81,7 @@ def made(steps=(1, 4, 16), own=8, samples=10, right=9, spikes=0.25, names=("relu
         "data": data | {"classes": ["cat", label]},
         "ann": accuracy
         | {"model": "cnn", "training": training, "parameters": 678, "macs": work.macs, "images_per_second": 4321.0},
+        "twin": [describe_twin(t, answers, answers, y) for t in steps],
         "converted": converted,
         "surrogate": {
             "model": "spiking-cnn",
@@ -64,9 +91,19 @@ def made(steps=(1, 4, 16), own=8, samples=10, right=9, spikes=0.25, names=("relu
             "parameters": 679,
             "by_steps": surrogate,
         },
-        "energy": [_cost(model, work, converted, surrogate) for model in energy.MODELS],
+        "energy": [price(model, work, converted, surrogate) for model in energy.MODELS],
         "raster": {"label": 1, "converted_steps": middle, "surrogate_steps": own},
     }
+    tests = {who: paired_tests(dict.fromkeys(ts, answers), y, y, 0.005) for who, ts in given.items()}
+    results["tests"] = {"margin": 0.005, "images_needed": images_needed(0.005)} | tests
+    results["fronts"] = fronts(results)
+    metrics = {"footprint": 5_000, "connection_sparsity": 0.25, "activation_sparsity": 0.5, "effective_macs": 100.0}
+    metrics |= {"effective_acs": 200.0, "dense": 300.0, "membrane_updates": 400.0}
+    results["neurobench"] = {"steps": {"converted": steps[0], "surrogate": own}} | dict.fromkeys(NETWORKS, metrics)
+    if robustness:
+        results["robustness"] = {"steps": results["neurobench"]["steps"], "seed": 0, "tests": perturbed(right, samples)}
+    if seeds > 1:
+        results["seeds"] = summarise([copy.deepcopy(results) for _ in range(seeds)], list(range(seeds)), 0.005)
     arrays = {"f_i/input": np.linspace(-0.5, 1.5, 5)} | {
         f"f_i/{k}": np.linspace(0.0, 1.0, 5) for k in ("if", "lif", "relu")
     }
@@ -120,7 +157,11 @@ def test_marks_where_spiking_costs_less(page):
     rows = [row for cost in results["energy"] for who in ("converted", "surrogate") for row in cost[who]]
     cheaper = sum(row["spiking"] < row["artificial"] for row in rows)
     assert 0 < cheaper < len(rows)
-    assert len([cell for cell in page.all("td") if cell.get("class") == "cheaper"]) == cheaper
+    on_fronts = sum(front.endswith("+latency") for point in results["fronts"] for front in point["fronts"])
+    found = [row for who in NETWORKS[1:] for row in results["tests"][who]]
+    shown = sum(row[key] < 0.05 for row in found for key in ("p_difference_holm", "p_equivalence_holm"))
+    marked = [cell for cell in page.all("td") if cell.get("class") == "cheaper"]
+    assert len(marked) == cheaper + on_fronts + shown
 
 
 def test_needs_nothing_else(text, page):
@@ -136,7 +177,7 @@ def test_needs_nothing_else(text, page):
 
 
 def test_figures(page):
-    assert len(page.all("img")) == len(page.all("figcaption")) == 7
+    assert len(page.all("img")) == len(page.all("figcaption")) == 10
     for image in page.all("img"):
         assert len(image["alt"]) > 20
         kind, data = image["src"].split(",")
@@ -145,7 +186,7 @@ def test_figures(page):
 
 
 def test_tables(page):
-    assert len(page.all("caption")) == len(page.all("table")) == 5
+    assert len(page.all("caption")) == len(page.all("table")) == 9
     assert {cell["scope"] for cell in page.all("th")} == {"col", "row", "colgroup"}
 
 
@@ -156,6 +197,7 @@ def test_tables(page):
         {"steps": (3,), "own": 500},
         {"samples": 1, "right": 1},
         {"samples": 1, "right": 0},
+        {"seeds": 2, "robustness": False, "steps": (4,)},
         {"spikes": 0.0},
         {"names": [f"a.very.long.name.of.a.layer.that.goes.on.{i}" for i in range(9)]},
         {"steps": tuple(range(1, 40))},
@@ -180,17 +222,42 @@ def test_neither_changes_nor_heeds_settings_of_matplotlib(text):
     assert again == text
 
 
+def test_robustness_and_trainings_are_shown_where_they_were_measured(page):
+    trained = Page(render(made(seeds=4)))
+    for text in ("Robustness", "eyes covered", "coarse weights"):
+        assert text in page.text
+    assert "Over 4 trainings" in trained.text
+    assert "seeds 0 to 3" in trained.text
+    assert len(trained.all("img")) == len(page.all("img")) + 2
+
+
+def test_too_few_images_for_equivalence_are_told(page, capsys):
+    assert "With 10 images no equivalence to within 0.5 points can be shown" in page.text
+    for samples in (538, 539):
+        print_table(made(samples=samples, right=samples).results)
+        assert ("cannot show equivalence" in capsys.readouterr().out) == (samples == 538)
+
+
+@pytest.mark.parametrize(("p", "text"), [(1.0, "1.00"), (0.123, "0.12"), (0.0456, "0.046"), (1e-9, "< 0.001")])
+def test_p_values(p, text):
+    assert p_value(p) == text
+
+
 @pytest.mark.parametrize("columns", [80, 100])
 def test_terminal_table_fits(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(columns))
-    comparison = made(steps=(1, 16, 256), own=1024, samples=10_000, right=10_000, label="a [bold]set[/bold]")
+    comparison = made(steps=(1, 16, 256), own=1024, samples=10_000, right=10_000, label="a [bold]set[/bold]", seeds=2)
     comparison.results["converted"][-1] |= {"spikes": 999_940.0, "synaptic_operations": 1.2345e9}
     print_table(comparison.results)
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= columns
     assert "…" not in printed
     assert "\x1b" not in printed
-    assert [word for word in ("1024*", "100.00", "1.23G", "1.00M", "[bold]set") if word not in printed] == []
+    assert [
+        word
+        for word in ("1024*", "100.00", "1.23G", "1.00M", "[bold]set", "eyes covered", "Over 2")
+        if word not in printed
+    ] == []
 
 
 @pytest.mark.parametrize(
