@@ -136,3 +136,13 @@ def test_text(claim):
     told = claim(epochs=3, samples=10_000)
     assert told["convolution"] > told["most frequent character"] + 0.03
     assert told["recurrent"] > told["most frequent character"] + 0.03
+
+
+def test_stacked_pretraining(claim):
+    lost = claim(epochs=5, pretraining=8)
+    assert lost["pretrained"] < 0.9
+    assert lost["not pretrained"] > lost["pretrained"] + 0.1
+
+
+def test_conditional_gan(claim):
+    assert claim(epochs=80) > 0.5
