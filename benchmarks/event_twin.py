@@ -1,10 +1,10 @@
 """Networks converted by event against their quantised twin, over many random modules, inputs and schedules; JSON lines.
 
-A module is a random graph of all kinds of nodes that can be converted (`tests/reference_graphs.py`: activations, dense and
-convolutional layers, branches, products, pools, normalisations, softmax, RNN, LSTM, GRU), or one that is sure to hold an
-LSTM or a GRU. It is quantised on random samples with a random number of levels, its projections get random delays, and
-random counts of both signs are given to it at once or in windows at random times. A trial is one sample by one schedule,
-and a mismatch one in which the level of any neuron, or a sum of the output, is not the twin's, which
+A module is a random graph of all kinds of nodes that can be converted (`tests/reference_graphs.py`: activations,
+dense and convolutional layers, branches, products, pools, normalisations, softmax, RNN, LSTM, GRU), or one that is sure
+to hold an LSTM or a GRU. It is quantised on random samples with a random number of levels, its projections get random
+delays, and random counts of both signs are given to it at once or in windows at random times. A trial is one sample by
+one schedule, and a mismatch one in which the level of any neuron, or a sum of the output, is not the twin's, which
 `bridge.event.twin` computes in integers without the engine.
 
 Run: python benchmarks/event_twin.py --trials 100000

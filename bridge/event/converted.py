@@ -145,14 +145,14 @@ class EventConverted:
         fan_out = self._fan_out()
         for settled, count, seconds in self._settled(samples, threads, batch, "phased"):
             inference = self._read(settled, count, seconds)
-            activations, operations = {}, {}
+            activations, operations, events = {}, {}, settled.events
             for name, neurons in self.quantised.neurons.items():
                 layout = neurons.layer.layout
                 if neurons.layer.kind == "readout":
                     continue
                 levels = settled.levels[name][:count].reshape(count, -1)[:, layout.neuron]
                 if neurons.layer.kind != "input":
-                    operations[name] = settled.events[name][:count].reshape(count, -1) @ fan_out[name]
+                    operations[name] = events[name][:count].reshape(count, -1) @ fan_out[name]
                 if name in self.graph.nodes and layout.shape == self.graph.shapes()[name]:
                     activations[name] = (levels * neurons.unit).reshape(count, *layout.shape)
             output = self.graph.shapes()[self.graph.output]
@@ -252,8 +252,9 @@ class EventConverted:
 
     def _read(self, settled: Settled, count: int, seconds: float) -> Inference:
         scores = self._after(self._output(settled)[:count])
+        every = settled.events
         events = {
-            name: settled.events[name][:count].reshape(count, -1)
+            name: every[name][:count].reshape(count, -1)
             for name, neurons in self.quantised.neurons.items()
             if neurons.layer.kind not in ("input", "readout")
         }
