@@ -148,6 +148,10 @@ def add(weights, weight, length, events, sums, slot):
     elif events == -1:
         for c in range(np.uint64(length)):
             sums[np.uint64(slot) + c] -= weights[np.uint64(weight) + c]
+    elif events == np.int32(events):  # a product of two numbers of 32 bits is one instruction
+        few = np.int64(np.int32(events))
+        for c in range(np.uint64(length)):
+            sums[np.uint64(slot) + c] += np.int64(weights[np.uint64(weight) + c]) * few
     else:
         for c in range(np.uint64(length)):
             sums[np.uint64(slot) + c] += weights[np.uint64(weight) + c] * events
