@@ -1,4 +1,4 @@
-"""PyTorch modules to graphs, by torch.fx: every operation through a table, and nothing passed over in silence.
+"""PyTorch modules to graphs: every operation through a table, and nothing passed over in silence.
 
 What is known of each operation stands in `bridge.operations`. PyTorch is imported on first use, so that importing
 `bridge` stays quick.
@@ -7,28 +7,31 @@ What is known of each operation stands in `bridge.operations`. PyTorch is import
 from __future__ import annotations
 
 import copy
-import operator
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bridge.errors import ConversionError, ValidationError
 from bridge.graph import Graph
-from bridge.nodes import Input, Leaky, Node, ReLU, Shape
-from bridge.operations import ARITHMETIC, RefusedError, Value, applied, functions, methods, modules
+from bridge.nodes import Leaky, Node, ReLU
 
 if TYPE_CHECKING:
     import torch
-    from torch import fx, nn
+    from torch import nn
 
-_TOLERANCE = 1e-5  # of the largest absolute value of the tensor
-_CHECKED = 64  # samples of the comparison
+_CHECKED = 16  # samples that are traced
 
 
 def trace(module: nn.Module, sample: torch.Tensor | np.ndarray) -> Graph:
     """Describe what a module computes at inference as a `Graph`, and check that it is the same.
 
-    max |graph(x) - module(x)| <= 1e-5 max |module(x)|, in float64, on up to 64 of the samples
+    max |graph(x) - module(x)| <= 1e-5 max |module(x)|, in float64
+
+    The module runs on up to 16 of the samples, and every operation becomes nodes as it is met, in whatever way it is
+    called; each result is compared with PyTorch's, so that a difference is known where it arises. In the end the
+    module runs by itself on the same samples, and on one that is made of the first by turning its values round, alone.
+    Branches that depend on shapes are followed; what depends on values or on the number of samples is refused.
 
     Spiking neurons have no value without time: in the comparison ReLU stands in their place on both sides.
 
@@ -38,13 +41,13 @@ def trace(module: nn.Module, sample: torch.Tensor | np.ndarray) -> Graph:
         Left as it is: a copy in float64, on the CPU and in evaluation mode is traced. A spiking module is one time
         step, its neurons `snntorch.Leaky(init_hidden=True)` or `ann.models.SoftResetLeaky`.
     sample : tensor or array, shape (batch, ...)
-        Real, finite inputs, at least one.
+        Real, finite inputs, at least one; whole numbers where an embedding reads them.
 
     Returns
     -------
     Graph
-        Nodes of modules have their path in the module as name ("features.0"), those of functions what torch.fx calls
-        them ("relu_1").
+        Nodes of PyTorch's modules have their path in the module as name ("features.0"), those of functions the path
+        of the module that calls them and their own ("features.relu", in the network's own forward "relu").
 
     Raises
     ------
@@ -54,115 +57,50 @@ def trace(module: nn.Module, sample: torch.Tensor | np.ndarray) -> Graph:
     ValidationError
         Where the sample is empty, not finite, or does not fit the module; where weights are not finite.
     """
+    from bridge.operations import RULES, Tracing
+
     x = _checked_sample(sample)
     reference = _reference(module)
-    translation = _Translation(reference, tuple(x.shape[1:]))
-    graph = translation.graph()
-    _compare(graph, translation, x[:_CHECKED])
+    tracing = Tracing(reference, RULES)
+    returned = tracing.run(reference, x, _argument(reference))
+    value = getattr(returned, "value", None)
+    if value is None:
+        raise ConversionError("output", f"is {_told(returned)}, not one computed tensor", "Return one tensor")
+    if value.batch or value.merged:
+        raise ConversionError(
+            "output",
+            f"of shape {value.full} has not its number of samples, {value.samples}, in front",
+            "Return (batch, ...)",
+        )
+    graph = Graph(_needed(tracing.nodes, value.name), value.name)
+    _compare(graph, reference, x, value.array, tracing)
     return graph
 
 
-class _Translation:
-    """The operations that a module's output depends on, translated in their order."""
-
-    def __init__(self, module: nn.Module, shape: Shape):
-        self.module = module
-        self.operations = _symbolic(module)
-        self.shape = shape
-        self.nodes: dict[str, Node] = {}
-        self.values: dict[fx.Node, Any] = {}  # of every operation: a Value, or what is known now (sizes, weights)
-
-    def graph(self) -> Graph:
-        *operations, output = self.operations.nodes
-        needed = {operations[0], *output.all_input_nodes}
-        for operation in reversed(operations):
-            if operation in needed:
-                needed.update(operation.all_input_nodes)
-        for operation in operations:
-            if operation in needed:
-                self.values[operation] = self._translated(operation)
-        returned = self._known(output.args[0])
-        if not isinstance(returned, Value):
-            raise ConversionError("output", f"is {output.args[0]}, not one computed tensor", "Return one tensor")
-        return Graph(self.nodes, returned.name)
-
-    def _known(self, argument: Any) -> Any:
-        """Replace the operations in an argument, however nested, by their values."""
-        from torch.fx.node import map_arg
-
-        return map_arg(argument, self.values.__getitem__)
-
-    def _translated(self, operation: fx.Node) -> Any:
-        name = str(operation.target) if operation.op in ("placeholder", "call_module") else operation.name
-        name = operation.name if name in self.nodes else name
-        label = f"{name} ({_kind(operation, self.module)})"
-        try:
-            result = self._result(operation, self._known(operation.args), self._known(operation.kwargs))
-            if not isinstance(result, Node):
-                return result
-            sources = {value.name: value.shape for value in self.values.values() if isinstance(value, Value)}
-            shape = result.output_shape(*(sources[source] for source in result.inputs))
-        except RefusedError as refused:
-            raise ConversionError(label, *refused.args) from None
-        except ValidationError as error:
-            raise ValidationError(f"{label}: {error}; one sample has shape {self.shape}") from None
-        self.nodes[name] = result
-        return Value(name, shape)
-
-    def _result(self, operation: fx.Node, args: tuple, kwargs: dict) -> Any:
-        target: Any = operation.target
-        if operation.op == "placeholder":
-            return self._argument(operation, args)
-        if operation.op == "get_attr":
-            return operator.attrgetter(target)(self.module)
-        if operation.op == "call_module":
-            module = self.module.get_submodule(target)
-            if _is_neuron(module) and target in self.nodes:
-                raise RefusedError("runs more than once", "Let forward be one time step, with a neuron for every use")
-            # A parametrised module is of a class made for it; its weights are computed when they are read.
-            kind = type(module).__mro__[1] if hasattr(module, "parametrizations") else type(module)
-            return applied(modules().get(kind), (*args, module), kwargs)
-        if target in ARITHMETIC and not any(isinstance(value, Value) for value in args):
-            try:
-                return target(*args)
-            except TypeError:
-                raise RefusedError("computes with the number of samples", "Let every sample stand alone") from None
-        rules = methods() if operation.op == "call_method" else functions()
-        return applied(rules.get(target), args, kwargs)
-
-    def _argument(self, operation: fx.Node, default: tuple) -> Any:
-        if not self.nodes:
-            return Input((), self.shape)
-        if default:
-            return default[0]
-        raise RefusedError("is a second input", "Give forward one tensor")
+def _needed(nodes: dict[str, Node], output: str) -> dict[str, Node]:
+    """Leave out what the output does not depend on."""
+    needed = {next(iter(nodes)), output}
+    for name in reversed(nodes):
+        if name in needed:
+            needed.update(nodes[name].inputs)
+    return {name: node for name, node in nodes.items() if name in needed}
 
 
-def _kind(operation: fx.Node, module: nn.Module) -> str:
-    if operation.op == "call_module":
-        return type(module.get_submodule(str(operation.target))).__name__
-    return str(getattr(operation.target, "__name__", operation.target))
+def _argument(module: nn.Module) -> str:
+    """Name the input as the module's forward does; refused where it needs another."""
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    for other in parameters[1:]:
+        if other.default is other.empty and other.kind in (other.POSITIONAL_ONLY, other.POSITIONAL_OR_KEYWORD):
+            raise ConversionError(other.name, "is a second input", "Give forward one tensor")
+    return parameters[0].name if parameters else "input"
 
 
-def _is_neuron(module: nn.Module) -> bool:
-    import snntorch
+def _told(returned: Any) -> str:
+    import torch
 
-    return isinstance(module, snntorch.SpikingNeuron)
-
-
-def _symbolic(module: nn.Module) -> fx.Graph:
-    from torch import fx
-
-    class Tracer(fx.Tracer):
-        def is_leaf_module(self, m, module_qualified_name):
-            return _is_neuron(m) or super().is_leaf_module(m, module_qualified_name)
-
-    try:
-        return Tracer().trace(module)
-    except Exception as error:  # whatever a forward may raise on tensors without values
-        reason = f"cannot be followed without data ({error})"
-        remedy = "Remove what depends on values or on the number of samples: if, while, assert, len, float"
-        raise ConversionError(type(module).__name__, reason, remedy) from error
+    if not isinstance(returned, torch.Tensor):
+        return f"a {type(returned).__name__}"
+    return "positions of maxima" if hasattr(returned, "value") else "a tensor that does not depend on the input"
 
 
 def _checked_sample(sample: Any) -> torch.Tensor:
@@ -176,15 +114,23 @@ def _checked_sample(sample: Any) -> torch.Tensor:
         raise ValidationError(
             f"sample must be real, of shape (batch, ...), not empty; it is {x.dtype} {tuple(x.shape)}"
         )
-    x = x.double()
+    x = x[:_CHECKED].double()
     if not x.isfinite().all():
         raise ValidationError("sample must be finite, it holds NaN or infinity")
-    return x
+    # One sample alone would not tell its axis from others of size 1.
+    return torch.cat([x, _turned(x)]) if len(x) == 1 else x
+
+
+def _turned(x: torch.Tensor) -> torch.Tensor:
+    """Make another sample of the first, of the same values in other places."""
+    return x[:1].flatten(1).roll(1, dims=1).reshape(x[:1].shape)
 
 
 def _reference(module: Any) -> nn.Module:
     """Copy a module to what is traced and compared: float64, CPU, evaluation mode."""
     from torch import Tensor, nn
+
+    from bridge.operations import RULES
 
     if not isinstance(module, nn.Module):
         raise ValidationError(f"module must be a torch.nn.Module, not {type(module).__name__}")
@@ -202,45 +148,30 @@ def _reference(module: Any) -> nn.Module:
         raise ConversionError(
             type(module).__name__, f"cannot be copied ({error})", "Keep only weights in it"
         ) from error
-    return nn.Sequential(reference) if type(reference) in modules() else reference
+    kind = type(reference)
+    alone = kind.__module__.startswith("torch.nn") and not list(reference.children())
+    return nn.Sequential(reference) if alone or kind in RULES.modules else reference
 
 
-def _compare(graph: Graph, translation: _Translation, x: torch.Tensor) -> None:
-    """Refuse a graph that does not compute what the module does, naming the first node that differs."""
+def _compare(graph: Graph, module: nn.Module, x: torch.Tensor, computed: np.ndarray, tracing: Any) -> None:
+    """Refuse a graph that does not compute what the module does by itself."""
     import torch
-    from torch import fx, nn
+    from torch import nn
 
-    module = translation.module
+    from bridge.operations import differing, differs
+
     for name, part in list(module.named_modules(remove_duplicate=False)):
-        if _is_neuron(part):
+        if any(part is neuron for neuron in tracing.spiking):
             module.set_submodule(name, nn.ReLU())
     nodes = {name: ReLU(node.inputs) if isinstance(node, Leaky) else node for name, node in graph.nodes.items()}
-    values = Graph(nodes, graph.output).evaluate(x.numpy())
-
-    def differs(name: str, expected: Any) -> bool:
-        if not isinstance(expected, torch.Tensor) or tuple(expected.shape) != values[name].shape:
-            return True
-        error = np.abs(values[name] - expected.numpy()).max()
-        return not error <= _TOLERANCE * expected.abs().max().item()
-
-    class Following(fx.Interpreter):
-        first = graph.output  # where even the traced operations agree, it is the forward that does something more
-
-        def run_node(self, n):
-            result = super().run_node(n)
-            value = translation.values.get(n)
-            if self.first == graph.output and isinstance(value, Value) and differs(value.name, result):
-                self.first = value.name
-            return result
-
+    other = _turned(x)
+    alone = Graph(nodes, graph.output).run(other.numpy())
     try:
         with torch.no_grad():
-            if not differs(graph.output, module(x.clone())):
-                return
-            following = Following(module, graph=translation.operations)
-            following.run(x.clone())
+            expected = [module(y.long() if tracing.tokens else y.clone()) for y in (x, other)]
     except Exception as error:  # whatever the module's own forward may raise
         reason = f"fails on the sample ({error})"
         raise ConversionError(type(module).__name__, reason, "See that it runs in float64") from error
-    reason = f"differs from the module by more than {_TOLERANCE:g} of its largest value"
-    raise ConversionError(following.first, reason, "Remove in-place changes and numbers that forward makes by itself")
+    for got, result in zip((computed, alone), expected, strict=True):
+        if not isinstance(result, torch.Tensor) or differs(got, result.numpy()):
+            raise differing(graph.output)

@@ -57,7 +57,7 @@ def test_packages_keep_to_their_floor(path):
         "snn": {"torch", "snntorch", "ann", "bridge", "brian2", "matplotlib", "tqdm", "pandas", "neo", "elephant"},
         "ann": {"snn", "bridge", "brian2"},
         "bridge": {"matplotlib", "torch", "snntorch"}
-        if path.name not in ("figures.py", "trace.py", "operations.py")
+        if path.name != "figures.py" and path.parent.name != "operations"
         else set(),
     }[name_of(path).split(".")[0]]
     assert not forbidden & {module.split(".")[0] for module in imports(path)}
@@ -72,9 +72,10 @@ def test_modules_of_snn_import_only_what_is_below_them(path):
             assert FLOORS.index(parts[1]) <= own, f"{name_of(path)} imports {module}"
 
 
-def test_torch_fx_is_seen_in_one_file_only():
-    seen = {name_of(path) for path in SOURCES if any(m.startswith("torch.fx") for m in imports(path, nested=True) if m)}
-    assert seen <= {"bridge.trace"}
+def test_operations_of_pytorch_are_imported_on_use():
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "bridge") and path.parent.name != "operations":
+            assert not any(m.startswith("bridge.operations") for m in imports(path) if m), path
 
 
 def test_nothing_is_unpickled_or_evaluated():

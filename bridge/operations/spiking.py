@@ -1,0 +1,48 @@
+"""Spiking neurons of snnTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import snntorch
+from torch.nn import functional as F
+
+from ann.models import SoftResetLeaky
+from bridge.nodes import Leaky
+from bridge.operations.tracing import Traced
+from bridge.operations.values import RefusedError, Value, array, emit
+
+
+def leaky(m: snntorch.Leaky, input: Traced):
+    """Take a neuron that keeps its own state and tells its spikes alone."""
+    probe = m.threshold.double().new_tensor(np.linspace(-2.0, 2.0, 41))
+    heaviside = (m.spike_grad(probe) == (probe > 0)).all().item()
+    for wrong, option, remedy in (
+        (not m.init_hidden, "init_hidden=False", "Use init_hidden=True: the neuron then keeps its own state"),
+        (m.output, "output=True", "Use output=False: the spikes are the output, the potential can be recorded"),
+        (m.inhibition, "inhibition=True", "Use inhibition=False"),
+        (m.state_quant, "state_quant", "Use state_quant=False"),
+        (array(m.graded_spikes_factor).item() != 1.0, "graded_spikes_factor", "Use 1: a spike is all or none"),
+        (m.reset_mechanism == "none", "reset_mechanism='none'", "Use 'subtract' or 'zero'"),
+        (not heaviside, "a spike_grad that is not a step", "Use one whose forward is 1 above 0, else 0"),
+    ):
+        if wrong:
+            raise RefusedError(f"has {option}, which no spiking neuron here has", remedy)
+    tracing = input.tracing
+    if any(m is other for other in tracing.spiking):
+        raise RefusedError("runs more than once", "Let forward be one time step, with a neuron for every use")
+    tracing.spiking.append(m)
+
+    def rule(input: Value):
+        beta, threshold = array(m.beta), array(m.threshold)
+        # A leading axis of one stands for the batch.
+        beta, threshold = (a[0] if a.ndim > len(input.shape) and len(a) == 1 else a for a in (beta, threshold))
+        reset = "soft" if isinstance(m, SoftResetLeaky) else m.reset_mechanism
+        beta = np.clip(beta, 0.0, 1.0)
+        return emit(Leaky, input, beta=beta, threshold=threshold, reset=reset, reset_delay=bool(m.reset_delay))
+
+    # A spiking neuron has no value without time: a rectifier stands in its place.
+    return tracing.apply("leaky", rule, F.relu, (input,), {})
+
+
+MODULES = {snntorch.Leaky: leaky, SoftResetLeaky: leaky}
+OPAQUE = (snntorch.SpikingNeuron,)
