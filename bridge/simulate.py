@@ -50,7 +50,7 @@ def load(path: Path) -> snn.Network:
         found = next((defined[name] for name in _NAMES if name in defined), None)
         network = found() if callable(found) else found
     except (Exception, SystemExit) as error:
-        raise ScriptError(_told(path, error)) from error
+        raise ScriptError(told(path, error)) from error
     finally:
         sys.path.pop(0)
     if not isinstance(network, snn.Network):
@@ -158,7 +158,7 @@ def print_summary(recording: snn.Recording, path: Path) -> None:
     console.print(f"{recording.stop - recording.start:g} ms written to {path}", markup=False, highlight=False)
 
 
-def _told(path: Path, error: BaseException) -> str:
+def told(path: Path, error: BaseException) -> str:
     """Return a script's error in one line: where in the script, which, and what it says."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     said = str(error)

@@ -1,10 +1,10 @@
-"""The command line: ``allornone compare``, ``train``, ``simulate``, ``bench`` and others, a file each."""
+"""The command line: ``allornone convert``, ``compare``, ``train``, ``simulate``, ``bench`` and others, a file each."""
 
 from __future__ import annotations
 
 import typer
 
-from bridge.cli import bench, compare, data, info, models, simulate, train
+from bridge.cli import bench, compare, convert, data, info, models, simulate, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +13,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="All-or-none spiking neurons, artificial networks beside them, and the bridge between the two.",
 )
+app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=models.EXAMPLES)(models.models)

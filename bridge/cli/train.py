@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.cli.subjects import load_data
 from bridge.cli.telling import cores, errors_told
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def train(
 
         import ann
 
-        loaded = _load(data, data_dir, download, target, seed)
+        loaded = load_data(data, data_dir, download, target, seed)
         module = ann.build_for(model, loaded, seed=seed)
         recipe = ann.find_recipe(model, loaded)
         given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "optimizer": optimizer}
@@ -89,26 +90,6 @@ def train(
             if name in found:
                 typer.echo(f"{name.replace('_', ' ')}: {found[name]:.4g}")
         typer.echo(f"written to {out}: weights.pt, record.json, curves.png")
-
-
-def _load(data: str, directory: Path | None, download: bool, target: str | None, seed: int) -> ann.Dataset:
-    import ann
-
-    path = Path(data)
-    if data in ann.DATASETS:
-        return ann.load(data, directory, seed, download=download)
-    if path.suffix == ".csv":
-        if target is None:
-            raise typer.BadParameter("name the column of the table to tell", param_hint="--target")
-        return ann.read_csv(path, target, seed=seed)
-    if path.suffix == ".npz":
-        return ann.read_numpy(path, seed=seed)
-    if path.is_dir():
-        return ann.read_images(path, seed=seed)
-    known = ", ".join(ann.DATASETS)
-    raise typer.BadParameter(
-        f"{data!r} is neither one of {known}, nor a .csv or .npz file or a folder", param_hint="--data"
-    )
 
 
 def _judge(module: Any, data: ann.Dataset) -> dict[str, float]:
