@@ -145,7 +145,7 @@ def test_wrong_arguments_are_named_with_exit_code_2(run, tmp_path, arguments, me
     ("arguments", "message"),
     [
         (["net.py:gelu"], "2 (GELU)"),
-        (["net.py:undecided"], "depends on"),
+        (["net.py:undecided"], "sum (sum): works along the axis of the samples"),
         (["net.py:broken"], "net.py, line 26: TypeError"),
         (["net.py:build", "--weights", "pickled.pt"], "Whole pickled modules are refused"),
         (["net.py:build", "--weights", "damaged.pt"], "damaged.pt cannot be read as weights"),
