@@ -28,6 +28,8 @@ class Inference:
         Synapses reached by spikes.
     seconds : float
         Wall-clock time of the simulation, its input included.
+    steps_read : ndarray of int64 (samples,), optional
+        The last step of `course` that was read of each sample, where a read-out was asked for that is not all of it.
     """
 
     scores: np.ndarray
@@ -36,6 +38,7 @@ class Inference:
     counts: dict[str, np.ndarray]
     synaptic_events: np.ndarray
     seconds: float
+    steps_read: np.ndarray | None = None
 
     @property
     def classes(self) -> np.ndarray:
@@ -75,6 +78,7 @@ class Observation:
 
 def joined(parts: list[Inference]) -> Inference:
     """Put what was said of several batches of samples together."""
+    read = [part.steps_read for part in parts if part.steps_read is not None]
     return Inference(
         scores=np.concatenate([part.scores for part in parts]),
         course=np.concatenate([part.course for part in parts]),
@@ -82,6 +86,7 @@ def joined(parts: list[Inference]) -> Inference:
         counts={name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts},
         synaptic_events=np.concatenate([part.synaptic_events for part in parts]),
         seconds=sum(part.seconds for part in parts),
+        steps_read=np.concatenate(read) if read else None,
     )
 
 

@@ -15,8 +15,10 @@ from bridge.errors import ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import Inference, Observation, check_samples, joined
 from bridge.measurement import measure
+from bridge.nodes import Leaky
 from bridge.rate.emit import Emitted, Layer
 from bridge.rate.options import RateOptions
+from bridge.rate.readout import Readout, counts_until
 from bridge.rate.thresholds import clip, quantise
 from bridge.rate.verdicts import verdicts
 from snn.recording import SpikeRecord
@@ -89,9 +91,18 @@ class Converted:
                 simulation.set(source, amplitude=flat)
 
     def run(
-        self, samples: np.ndarray, *, threads: int = 1, batch: int = _BATCH, report: Callable[[int], None] | None = None
+        self,
+        samples: np.ndarray,
+        *,
+        threads: int = 1,
+        batch: int = _BATCH,
+        report: Callable[[int], None] | None = None,
+        read_from: int = 1,
+        margin: float | None = None,
     ) -> Inference:
         """Run samples through the spiking network.
+
+        The last two arguments are for converted networks; see `bridge.rate.readout`.
 
         Parameters
         ----------
@@ -103,15 +114,24 @@ class Converted:
             Samples simulated together; nor does this.
         report : callable, optional
             Called with the number of samples done, now and then.
+        read_from : int
+            Delayed read-out: the step from which on the output is read, 1 to T.
+        margin : float, optional
+            Early exit: a sample is read no further than the first step after which its largest score exceeds the second
+            largest by so much. Spikes and synaptic events are counted up to that step, though the simulation goes on.
 
         Raises
         ------
         ValidationError
-            If the samples have another shape or are not finite, or `batch` is not a positive integer.
+            If the samples have another shape or are not finite, or another argument is refused.
         """
+        readout = Readout(first=read_from, margin=margin)
+        readout.check(self.steps, self.layers[-1].layout.size)
+        if readout != Readout() and any(isinstance(node, Leaky) for node in self.graph.nodes.values()):
+            raise ValidationError("read_from and margin are for converted networks; this one spiked before")
         parts, done = [], 0
         for recording, count, seconds in self._recordings(samples, threads, batch):
-            parts.append(self._read(recording, count, seconds))
+            parts.append(self._read(recording, count, seconds, readout))
             done += count
             if report is not None:
                 report(done)
@@ -126,7 +146,7 @@ class Converted:
             As `run`.
         """
         for recording, count, seconds in self._recordings(samples, threads, batch):
-            inference = self._read(recording, count, seconds)
+            inference = self._read(recording, count, seconds, Readout())
             activations, operations = {}, {}
             if self.options.input == "poisson":
                 (trains,) = self.emitted.inputs
@@ -224,18 +244,22 @@ class Converted:
         simulation.run(float(self.duration - self.steps))
         return simulation.recording
 
-    def _read(self, recording: snn.Recording, samples: int, seconds: float) -> Inference:
+    def _read(self, recording: snn.Recording, samples: int, seconds: float, readout: Readout) -> Inference:
         """Return what came of the first samples of a batch."""
         course = self._course(recording)[:samples]
-        firing = [layer.name for layer in self.layers if layer.kind != "readout"]
-        counts = {name: recording.spikes[name].counts()[:samples] for name in firing}
+        scores, steps_read = readout.read(course) if readout != Readout() else (course[:, -1], None)
+        until = np.full(samples, self.duration) if steps_read is None else self.layers[-1].first - 1 + steps_read
+        counts = {name: counts_until(record, until) for name, record in recording.spikes.items()}
+        events = np.array([count @ recording.fan_out[name] for name, count in counts.items()], np.int64)
+        firing = {layer.name: counts[layer.name] for layer in self.layers if layer.kind != "readout"}
         return Inference(
-            scores=course[:, -1],
+            scores=scores,
             course=course,
-            spikes=np.array([count.sum(axis=1) for count in counts.values()], np.int64).reshape(-1, samples).T,
-            counts={name: count.sum(axis=0) for name, count in counts.items()},
-            synaptic_events=recording.synaptic_events()[:samples],
+            spikes=np.array([count.sum(axis=1) for count in firing.values()], np.int64).reshape(-1, samples).T,
+            counts={name: count.sum(axis=0) for name, count in firing.items()},
+            synaptic_events=events.sum(axis=0),
             seconds=seconds,
+            steps_read=steps_read,
         )
 
     def _course(self, recording: snn.Recording) -> np.ndarray:

@@ -1,0 +1,74 @@
+"""How an output that grows step by step is read: from a step on, and no longer than needed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from bridge.errors import ValidationError, positive_integer
+from snn.recording import SpikeRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readout:
+    """Which steps of the output are read.
+
+    With c(t) the output so far after step t of T, what is read up to step t is the mean from step r on, as if all T
+    steps had been like these,
+
+        m(t) = (c(t) - c(r - 1)) T / (t - r + 1)
+
+    Parameters
+    ----------
+    first : int
+        r, from 1 to T: a delayed read-out leaves out the steps in which early spikes are missing.
+    margin : float, optional
+        An early exit: read up to the first step in which the largest of m(t) exceeds the second largest by at least so
+        much, in units of the output; by default, or where none does, up to the last.
+    """
+
+    first: int = 1
+    margin: float | None = None
+
+    def check(self, steps: int, outputs: int) -> None:
+        """Refuse what does not go with so many steps and outputs.
+
+        Raises
+        ------
+        ValidationError
+            Naming the argument.
+        """
+        if positive_integer("read_from", self.first) > steps:
+            raise ValidationError(f"read_from must be at most T = {steps}, not {self.first}")
+        if self.margin is None:
+            return
+        number = isinstance(self.margin, Real) and not isinstance(self.margin, bool)
+        if not number or not 0.0 < self.margin < math.inf:
+            raise ValidationError(f"margin must be a positive number, not {self.margin!r}")
+        if outputs < 2:
+            raise ValidationError("margin needs a network of at least two outputs")
+
+    def read(self, course: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Read the output so far, (samples, steps, outputs); returns scores and, from 1, the last step read of each."""
+        steps, first = course.shape[1], self.first
+        before = course[:, first - 2] if first > 1 else np.zeros_like(course[:, 0])
+        read = np.arange(1, steps - first + 2)
+        mean = (course[:, first - 1 :] - before[:, None]) * (steps / read)[:, None]
+        last = np.full(len(course), len(read) - 1)
+        if self.margin is not None:
+            second, largest = np.moveaxis(np.partition(mean, -2, axis=2)[..., -2:], -1, 0)
+            decided = largest - second >= self.margin
+            last = np.where(decided.any(axis=1), decided.argmax(axis=1), last)
+        return mean[np.arange(len(course)), last], last + first
+
+
+def counts_until(record: SpikeRecord, last: np.ndarray) -> np.ndarray:
+    """Count the spikes of every neuron up to a step of its sample's own: int64 (samples, neurons)."""
+    size = math.prod(record.shape)
+    kept = record.samples < len(last)
+    kept[kept] = record.steps[kept] <= last[record.samples[kept]]
+    where = record.samples[kept].astype(np.int64) * size + record.neurons[kept]
+    return np.bincount(where, minlength=len(last) * size).reshape(len(last), size)
