@@ -28,6 +28,29 @@ class ReLU6(Activation):
 
 
 @dataclass(frozen=True, eq=False)
+class QuantisedReLU(Activation):
+    """Rectifier in steps: y = theta / L * clip(floor(x L / theta + 1/2), 0, L), with theta[c] a channel (first axis).
+
+    It is what L spikes can say (Bu et al., ICLR 2022); theta is `threshold`, L `levels`.
+    """
+
+    threshold: np.ndarray
+    levels: int
+    arrays: ClassVar = {"threshold": 1}
+
+    def _shape(self, *shapes):
+        if self.levels < 1:
+            raise ValidationError(f"levels must be at least 1, not {self.levels}")
+        if self.threshold.shape != shapes[0][:1] or (self.threshold <= 0.0).any():
+            raise ValidationError(f"threshold must be positive, one a channel of {shapes[0]}")
+        return shapes[0]
+
+    def _value(self, *values):
+        theta = channelwise(self.threshold, values[0].ndim)
+        return theta / self.levels * np.floor(np.clip(values[0] * self.levels / theta, 0.0, self.levels) + 0.5)
+
+
+@dataclass(frozen=True, eq=False)
 class Hardtanh(Activation):
     """Clipping: y = min(max(x, low), high); either bound may be infinite."""
 

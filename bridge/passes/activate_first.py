@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bridge.graph import Graph
-from bridge.nodes import Activation, Maximum, PReLU
+from bridge.nodes import Activation, AdaptiveMaxPool, Maximum, MaxPool1d, MaxPool2d
 
 
 def activate_first(graph: Graph) -> Graph:
@@ -22,15 +22,17 @@ def activate_first(graph: Graph) -> Graph:
     Returns
     -------
     Graph
-        Activations with a parameter for each channel stay where they are.
+        Activations with a parameter for each channel stay where they are, if the maximum is over channels.
     """
     nodes = dict(graph.nodes)
     for name, node in graph.nodes.items():
-        if not isinstance(node, Activation) or isinstance(node, PReLU) or not node.monotone:
+        if not isinstance(node, Activation) or not node.monotone:
             continue
         (pool,) = node.inputs
-        maximum = nodes.get(pool)
+        maximum = nodes[pool]
         if not isinstance(maximum, Maximum) or graph.consumers(pool) != [name] or pool == graph.output:
+            continue
+        if node.arrays and not isinstance(maximum, MaxPool1d | MaxPool2d | AdaptiveMaxPool):
             continue
         fresh = f"{name}_first"
         while fresh in nodes:

@@ -32,6 +32,7 @@ from bridge.nodes import (
     Node,
     Permute,
     PReLU,
+    QuantisedReLU,
     Rearrange,
     Reshape,
     Shape,
@@ -336,7 +337,7 @@ def channel_axes(graph: Graph, shapes: dict[str, Shape]) -> dict[str, int]:
             axes[name] = 0
         elif isinstance(node, Dense):
             axes[name] = -1
-        elif isinstance(node, Conv1d | Conv2d | BatchNorm | PReLU | MaxPool1d | MaxPool2d):
+        elif isinstance(node, Conv1d | Conv2d | BatchNorm | PReLU | QuantisedReLU | MaxPool1d | MaxPool2d):
             axes[name] = 0
         elif isinstance(node, Permute):
             channels = axes[node.inputs[0]] % len(shape)

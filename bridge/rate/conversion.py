@@ -10,7 +10,7 @@ import numpy as np
 from bridge.errors import ConversionError, ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import check_samples
-from bridge.nodes import Leaky
+from bridge.nodes import Leaky, QuantisedReLU
 from bridge.plan import Layer, Plan, plan
 from bridge.rate.converted import Converted, check_probabilities
 from bridge.rate.emit import emit
@@ -96,6 +96,9 @@ def _thresholds(
             raise ValidationError(f"the samples make activations of {title(layer)} that are not finite")
         if name in given:
             thresholds[name] = _given(name, given[name], a.shape[1])
+            continue
+        if isinstance(layer.node, QuantisedReLU):
+            thresholds[name] = layer.node.threshold
             continue
         theta = _chosen(a, steps, options)
         top = ceiling(layer.node)

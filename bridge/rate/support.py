@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.errors import ConversionError
-from bridge.nodes import Hardtanh, Leaky, Node, ReLU, ReLU6
+from bridge.nodes import Hardtanh, Leaky, Node, QuantisedReLU, ReLU, ReLU6
 from bridge.plan import Layer, Pick, Plan
 
 _REMEDY = 'Use method="event", or an activation like ReLU'
@@ -13,7 +13,7 @@ _REMEDY = 'Use method="event", or an activation like ReLU'
 
 def ceiling(node: Node) -> float | None:
     """Return the largest value of an activation that rises from 0 with slope 1 to there, or None if it is not such."""
-    if isinstance(node, ReLU):
+    if isinstance(node, ReLU | QuantisedReLU):
         return np.inf
     if isinstance(node, ReLU6):
         return 6.0
