@@ -15,6 +15,7 @@ from bridge.operations import (
     linear,
     normalisation,
     pooling,
+    quantised,
     recurrent,
     refused,
     spiking,
@@ -38,7 +39,7 @@ RULES = Rules(
         **recurrent.COMPOSITES,
         **refused.COMPOSITES,
     },
-    modules={**recurrent.MODULES, **spiking.MODULES},
+    modules={**recurrent.MODULES, **spiking.MODULES, **quantised.MODULES},
     opaque=spiking.OPAQUE,
 )
 
