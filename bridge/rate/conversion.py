@@ -10,12 +10,13 @@ import numpy as np
 from bridge.errors import ConversionError, ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import check_samples
-from bridge.nodes import Leaky, QuantisedReLU
+from bridge.nodes import Leaky, LogSoftmax, Node, QuantisedReLU, Softmax
+from bridge.passes import unroll
 from bridge.plan import Layer, Plan, plan
 from bridge.rate.converted import Converted, check_probabilities
 from bridge.rate.emit import emit
 from bridge.rate.options import RateOptions
-from bridge.rate.support import ceiling, counts, require, title
+from bridge.rate.support import ceiling, counts, require, require_nodes, title
 from bridge.rate.thresholds import least_squares, local_balancing, maximum, percentile
 
 _CALIBRATION = 1000  # samples that thresholds are chosen on, at most
@@ -45,10 +46,12 @@ def convert_by_rate(
         If a part of the graph has no counterpart; it names the node and what would do.
     """
     steps, options = positive_integer("steps", steps), options or RateOptions()
-    for name, node in graph.nodes.items():
-        if isinstance(node, Leaky):
-            remedy = "Use bridge.take_over(module, samples, steps=...)"
-            raise ConversionError(f"{name} (Leaky)", "spikes already", remedy)
+    after: tuple[Node, ...] = ()
+    while isinstance(last := graph.nodes[graph.output], Softmax | LogSoftmax):
+        after = (last, *after)
+        graph = Graph({name: node for name, node in graph.nodes.items() if node is not last}, last.inputs[0])
+    require_nodes(graph)
+    graph = unroll(graph)
     layers = plan(graph)
     require(layers)
     samples = check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])
@@ -57,7 +60,7 @@ def convert_by_rate(
     values = _values(graph, layers, samples)
     thresholds, notes = _thresholds(layers, values, steps, options)
     emitted = emit(layers, steps, thresholds, options)
-    converted = Converted(traced, graph, emitted, thresholds, options, notes)
+    converted = Converted(traced, graph, after, emitted, thresholds, options, notes)
     return _corrected(converted, layers, samples[:_CORRECTED], values) if options.correct_bias else converted
 
 
@@ -68,7 +71,7 @@ def take_over_graph(traced: Graph, graph: Graph, steps: int) -> Converted:
         if layer.kind == "activation" and not isinstance(layer.node, Leaky):
             remedy = "Use spiking neurons throughout, or ReLU throughout and bridge.convert"
             raise ConversionError(title(layer), "is an activation among spiking neurons", remedy)
-    return Converted(traced, graph, emit(layers, steps, {}), {}, RateOptions(wait=0), ())
+    return Converted(traced, graph, (), emit(layers, steps, {}), {}, RateOptions(wait=0), ())
 
 
 # ---- thresholds

@@ -15,7 +15,8 @@ from bridge.errors import ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import Inference, Observation, check_samples, joined
 from bridge.measurement import measure
-from bridge.nodes import Leaky
+from bridge.nodes import Leaky, Node
+from bridge.plan import encoded
 from bridge.rate.emit import Emitted, Layer
 from bridge.rate.options import RateOptions
 from bridge.rate.readout import Readout, counts_until
@@ -35,7 +36,10 @@ class Converted:
     traced : Graph
         The module as traced.
     graph : Graph
-        The same with batch normalisation folded and average pooling merged into the layers after it.
+        What was converted: the same with batch normalisation folded, average pooling merged into the layers after it,
+        recurrent layers unrolled, and without a softmax at the end.
+    after : tuple of Node
+        The softmax (or its logarithm) that the module ends with: applied to what is read, outside of the network.
     emitted : Emitted
         The spiking network and what its parts stand for.
     thresholds : dict of str to ndarray (channels,)
@@ -47,6 +51,7 @@ class Converted:
 
     traced: Graph
     graph: Graph
+    after: tuple[Node, ...]
     emitted: Emitted
     thresholds: dict[str, np.ndarray]
     options: RateOptions
@@ -83,7 +88,8 @@ class Converted:
 
     def encode(self, simulation: snn.Simulation, samples: np.ndarray) -> None:
         """Give a simulation samples (batch, *shape) in the module's own layout, as currents or as rates of trains."""
-        flat = np.asarray(samples, np.float64).reshape(len(samples), -1)[:, self.emitted.layout.order]
+        given = self.emitted.input
+        flat = encoded(given, samples)[:, given.layout.order]
         for source in self.emitted.inputs:
             if self.options.input == "poisson":
                 simulation.set(source, rate=1000.0 * flat)  # Hz: a step is 1 ms
@@ -159,7 +165,7 @@ class Converted:
                 operations[layer.name] = spikes @ recording.fan_out[layer.name]
                 if layer.name in self.thresholds:
                     activations[layer.name] = layer.said(spikes)
-            output = inference.scores.reshape(count, *self.layers[-1].layout.shape)
+            output = self._course(recording)[:count, -1].reshape(count, *self.layers[-1].layout.shape)
             activations[self.graph.output] = activations[self.layers[-1].name] = output
             yield Observation(inference, activations, operations)
 
@@ -240,7 +246,8 @@ class Converted:
         if self.options.input == "constant":
             return simulation.run(float(self.duration))
         simulation.run(float(self.steps))
-        self.encode(simulation, np.zeros((simulation.batch, *self.emitted.layout.shape)))
+        for source in self.emitted.inputs:
+            simulation.set(source, rate=np.zeros(source.size))
         simulation.run(float(self.duration - self.steps))
         return simulation.recording
 
@@ -248,6 +255,7 @@ class Converted:
         """Return what came of the first samples of a batch."""
         course = self._course(recording)[:samples]
         scores, steps_read = readout.read(course) if readout != Readout() else (course[:, -1], None)
+        scores, course = self._ended(scores), self._ended(course)
         until = np.full(samples, self.duration) if steps_read is None else self.layers[-1].first - 1 + steps_read
         counts = {name: counts_until(record, until) for name, record in recording.spikes.items()}
         events = np.array([count @ recording.fan_out[name] for name, count in counts.items()], np.int64)
@@ -261,6 +269,13 @@ class Converted:
             seconds=seconds,
             steps_read=steps_read,
         )
+
+    def _ended(self, scores: np.ndarray) -> np.ndarray:
+        """Apply what the module does after the network to scores (..., outputs)."""
+        values = scores.reshape(-1, *self.layers[-1].layout.shape)
+        for node in self.after:
+            values = node(values)
+        return values.reshape(scores.shape)
 
     def _course(self, recording: snn.Recording) -> np.ndarray:
         """Return the output so far in the module's units and order, (samples, steps, outputs)."""
@@ -307,4 +322,4 @@ def quantised_twin(converted: Converted, samples: np.ndarray) -> np.ndarray:
     samples = check_samples(samples, graph.shapes()[graph.input])
     batches = (samples[i : i + _BATCH] for i in range(0, len(samples), _BATCH))
     parts = [graph.evaluate(batch, converted.quantise)[graph.output] for batch in batches]
-    return np.concatenate(parts).reshape(len(samples), -1)
+    return converted._ended(np.concatenate(parts).reshape(len(samples), -1))

@@ -74,8 +74,8 @@ class Emitted:
     inputs : tuple of Source
         Each gets the sample, channels last: currents that flow as long as the layers that read them need them, or
         Poisson trains.
-    layout : Layout
-        Shape of a sample, and the order of its elements in the inputs.
+    input : bridge.plan.Layer
+        What the inputs stand for: how a sample is given to them, and in which order.
     layers : tuple of Layer
         In the order of the plan; the last gives the output.
     steps : int
@@ -84,7 +84,7 @@ class Emitted:
 
     network: snn.Network
     inputs: tuple[Source, ...]
-    layout: Layout
+    input: plans.Layer
     layers: tuple[Layer, ...]
     steps: int
 
@@ -158,7 +158,7 @@ class _Emitter:
                 remedy = 'Use method="event"'
                 raise ConversionError(title(layer), "is a product, which counts of spikes cannot say", remedy)
         inputs = tuple(self.inputs.values())
-        return Emitted(self.network, inputs, self.input.layout, tuple(self.layers.values()), self.steps)
+        return Emitted(self.network, inputs, self.input, tuple(self.layers.values()), self.steps)
 
     # ---- layers
 

@@ -5,7 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.errors import ConversionError
-from bridge.nodes import Hardtanh, Leaky, Node, QuantisedReLU, ReLU, ReLU6
+from bridge.graph import Graph
+from bridge.nodes import (
+    RNN,
+    GroupNorm,
+    Hardtanh,
+    LayerNorm,
+    Leaky,
+    LogSoftmax,
+    MatMul,
+    Multiply,
+    Node,
+    QuantisedReLU,
+    Recurrent,
+    ReLU,
+    ReLU6,
+    RMSNorm,
+    Softmax,
+)
 from bridge.plan import Layer, Pick, Plan
 
 _REMEDY = 'Use method="event", or an activation like ReLU'
@@ -40,6 +57,27 @@ def is_passed_on(layer: Layer) -> bool:
     return isinstance(operator, Pick) and bool((operator.scale[operator.index >= 0] == 1.0).all())
 
 
+def require_nodes(graph: Graph) -> None:
+    """Refuse nodes that counts of spikes cannot say, before recurrent ones are unrolled.
+
+    Raises
+    ------
+    ConversionError
+        Naming the node.
+    """
+    for name, node in graph.nodes.items():
+        label = f"{name} ({type(node).__name__})"
+        if isinstance(node, Leaky):
+            raise ConversionError(label, "spikes already", "Use bridge.take_over(module, samples, steps=...)")
+        if isinstance(node, Recurrent) and not (isinstance(node, RNN) and node.relu):
+            remedy = 'Use method="event", or nn.RNN(nonlinearity="relu")'
+            raise ConversionError(label, "is a recurrent layer that counts of spikes cannot say", remedy)
+        if isinstance(node, Multiply | MatMul):
+            raise ConversionError(label, "is a product, which counts of spikes cannot say", _REMEDY)
+        if isinstance(node, Softmax | LogSoftmax | LayerNorm | GroupNorm | RMSNorm):
+            raise ConversionError(label, "divides by what it reads, which counts of spikes cannot say", _REMEDY)
+
+
 def require(plan: Plan) -> None:
     """Refuse a plan that counts of spikes cannot say.
 
@@ -49,8 +87,6 @@ def require(plan: Plan) -> None:
         Naming the layer.
     """
     for layer in plan.layers.values():
-        if layer.kind == "product":
-            raise ConversionError(title(layer), "is a product, which counts of spikes cannot say", _REMEDY)
         if layer.kind == "activation" and not isinstance(layer.node, Leaky) and ceiling(layer.node) is None:
             raise ConversionError(title(layer), "is an activation that counts of spikes cannot say", _REMEDY)
         if layer.kind in ("relay", "maximum") and not _is_never_negative(layer, plan):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.graph import Graph
-from bridge.nodes import Activation, Input, Leaky, Maximum, Node, Rearrange
+from bridge.nodes import Activation, Input, Leaky, LogSoftmax, Maximum, Node, Rearrange, Recurrent, Softmax
 from bridge.plan import Verdict
 from bridge.rate.options import RateOptions
 
@@ -34,6 +34,10 @@ def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int, opt
         return Verdict(name, kind, "exact", swapped + pooled)
     if isinstance(node, Activation):
         return Verdict(name, kind, "quantised", quantised)
+    if isinstance(node, Recurrent):
+        return Verdict(name, kind, "quantised", f"one population for every step of the sequence; {quantised}")
+    if isinstance(node, Softmax | LogSoftmax) and name not in graph.nodes:
+        return Verdict(name, kind, "exact", "applied to what is read, outside of the network")
     if name not in graph.nodes:
         return Verdict(name, kind, "merged", f"taken into the weights of {_heir(name, traced, graph)}")
     if type(graph.nodes[name]) is not type(node):

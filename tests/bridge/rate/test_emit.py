@@ -37,7 +37,7 @@ def emit(graph, steps, thresholds, *arguments):
 def simulate(emitted, samples):
     simulation = snn.Simulation(emitted.network, dt=1.0, batch=len(samples))
     for source in emitted.inputs:
-        simulation.set(source, amplitude=samples.reshape(len(samples), -1)[:, emitted.layout.order])
+        simulation.set(source, amplitude=samples.reshape(len(samples), -1)[:, emitted.input.layout.order])
     return simulation, simulation.run(float(emitted.duration))
 
 

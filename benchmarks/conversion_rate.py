@@ -1,0 +1,96 @@
+"""Accuracy of networks converted by rate, training-free and after fine-tuning; a JSON line a run.
+
+Run: python benchmarks/conversion_rate.py digits --seeds 0,1,2,3,4 --fine-tune 4
+     python benchmarks/conversion_rate.py mnist --data-dir FOLDER --model cnn --steps 1,2,4,8
+     python benchmarks/conversion_rate.py digits --model rnn --steps 16,32
+
+Every line has the accuracy of the network itself, of its quantised twin and of the spiking network for every T, and
+the spikes of an inference. With --fine-tune L the network is also quantised to L levels, trained for ten epochs more,
+and run with T = L. An RNN has rectifiers. With --weights the network is read from there, or written there.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import ann
+import bridge
+
+
+def trained(options: argparse.Namespace, data: ann.Dataset, seed: int) -> torch.nn.Module:
+    """Return the network, read or trained."""
+    more = {"activation": "relu"} if options.model == "rnn" else {}
+    model = ann.build(options.model, data.shape, data.n_classes, seed=seed, **more)
+    if options.weights and Path(options.weights).is_file():
+        ann.load_weights(model, options.weights)
+        return model.eval()
+    ann.fit(model, data, seed=seed, **asdict(ann.find_recipe(options.model, data)))
+    if options.weights:
+        ann.save_weights(model, options.weights)
+    return model
+
+
+def converted(model: torch.nn.Module, data: ann.Dataset, steps: int, rule: str, samples: int | None) -> dict:
+    """Convert, and run the test samples."""
+    x, y = data.x_test[:samples], data.y_test[:samples]
+    made = bridge.convert(model, data.x_train, steps=steps, options=bridge.RateOptions(thresholds=rule))
+    begun = time.perf_counter()
+    answer = made.run(x)
+    return {
+        "T": steps,
+        "twin": float((bridge.quantised_twin(made, x).argmax(axis=1) == y).mean()),
+        "spiking": float((answer.classes == y).mean()),
+        "spikes": float(answer.spikes.sum(axis=1).mean()),
+        "steps": made.duration,
+        "s": round(time.perf_counter() - begun, 1),
+    }
+
+
+def measure(options: argparse.Namespace, seed: int) -> None:
+    """Train, convert and fine-tune with one seed, and print what came of it."""
+    data = ann.load(options.data, directory=options.data_dir, seed=seed)
+    model = trained(options, data, seed)
+    x, y = data.x_test[: options.samples], data.y_test[: options.samples]
+    told = {"benchmark": "conversion_rate", "data": options.data, "model": options.model, "seed": seed}
+    told |= {"samples": len(y), "rule": options.rule, "ann": ann.accuracy(model, x, y)}
+    for steps in map(int, options.steps.split(",")):
+        print(json.dumps(told | converted(model, data, steps, options.rule, options.samples)), flush=True)
+    for levels in map(int, filter(None, options.fine_tune.split(","))):
+        fine = ann.quantise(model, levels, data.x_train)
+        rate = options.learning_rate
+        record = ann.fit(fine, data, epochs=options.epochs, batch_size=options.batch, learning_rate=rate, seed=seed)
+        tuned = {"levels": levels, "epochs": options.epochs, "quantised": ann.accuracy(fine, x, y)}
+        tuned |= {"fine_tuning_s": round(record.seconds, 1)}
+        result = converted(fine, data, levels, "least_squares", options.samples)
+        print(json.dumps(told | tuned | result), flush=True)
+
+
+def main() -> None:
+    """Print a JSON line for every seed and T."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--model", default="cnn")
+    parser.add_argument("--weights")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--steps", default="1,2,4,8,32")
+    parser.add_argument("--samples", type=int)
+    parser.add_argument("--rule", default="least_squares")
+    parser.add_argument("--fine-tune", default="")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    np.seterr(all="raise", under="ignore")
+    for seed in map(int, options.seeds.split(",")):
+        measure(options, seed)
+
+
+if __name__ == "__main__":
+    main()
