@@ -156,8 +156,8 @@ class Converted:
             activations, operations = {}, {}
             if self.options.input == "poisson":
                 (trains,) = self.emitted.inputs
-                counts = recording.spikes[trains.name].counts()[:count, self.emitted.layout.neuron]
-                activations[self.graph.input] = counts.reshape(count, *self.emitted.layout.shape) / self.steps
+                counts = recording.spikes[trains.name].counts()[:count, self.emitted.input.layout.neuron]
+                activations[self.graph.input] = counts.reshape(count, *self.emitted.input.layout.shape) / self.steps
             for layer in self.layers:
                 if layer.kind == "readout":
                     continue
