@@ -25,9 +25,11 @@ from ann.models import (
     build_for,
 )
 from ann.optimizers import OPTIMIZERS
+from ann.q_learning import learn_q
 from ann.quantisation import QuantisedReLU, quantise
 from ann.recipes import RECIPES, Recipe, find_recipe
 from ann.record import TrainingRecord
+from ann.reinforcement import RewardRecord, make_environment, play, reinforce
 from ann.training import fit
 from ann.weight_quantisation import quantise_weights, round_weights
 from ann.weights import load_metadata, load_weights, save_weights
@@ -47,6 +49,7 @@ __all__ = [
     "NumericalError",
     "QuantisedReLU",
     "Recipe",
+    "RewardRecord",
     "SoftResetLeaky",
     "SpikingNetwork",
     "TrainingRecord",
@@ -60,15 +63,19 @@ __all__ = [
     "fit",
     "from_arrays",
     "initialise",
+    "learn_q",
     "load",
     "load_metadata",
     "load_weights",
+    "make_environment",
+    "play",
     "predict",
     "quantise",
     "quantise_weights",
     "read_csv",
     "read_images",
     "read_numpy",
+    "reinforce",
     "round_weights",
     "save_weights",
 ]
