@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bridge.errors import ValidationError
-from bridge.rate.thresholds import least_squares, quantise
+from bridge.rate.thresholds import least_squares, local_balancing, maximum, percentile, quantise
 
 
 def sparse(rng, n):
@@ -87,6 +87,37 @@ def test_a_silent_channel_gets_the_largest_threshold_of_the_others():
     assert theta[1] == theta[2] == theta[0] > 0
     assert not quantise(a[:, 1:], theta[1:], 4).any()
     np.testing.assert_array_equal(least_squares(np.zeros((5, 2)), 4), [1.0, 1.0])
+
+
+def test_maximum_and_percentile_are_of_each_channel_s_positive_values():
+    a = np.random.default_rng(0).normal(size=(60, 3, 4)) * np.array([[1.0], [5.0], [0.1]])
+    values = np.moveaxis(a, 1, 0).reshape(3, -1)
+    np.testing.assert_array_equal(maximum(a), values.max(axis=1))
+    np.testing.assert_allclose(percentile(a, 90.0), [np.percentile(row[row > 0], 90.0) for row in values])
+    np.testing.assert_array_equal(percentile(a, 100.0), maximum(a))
+
+
+def test_local_balancing_goes_batch_by_batch():
+    a = np.maximum(np.random.default_rng(1).normal(size=(120, 2, 3)), 0.0)
+    theta = np.zeros(2)
+    for batch in (a[:50], a[50:100], a[100:]):
+        for channel in range(2):
+            theta[channel] += 2.0 * np.mean([max(value - theta[channel], 0.0) for value in batch[:, channel].ravel()])
+    np.testing.assert_allclose(local_balancing(a), theta)
+    assert (theta < maximum(a)).all()
+
+
+@pytest.mark.parametrize("rule", [maximum, lambda a: percentile(a, 99.0), local_balancing])
+def test_every_rule_knows_silent_channels_and_refuses_what_is_not_finite(rule):
+    a = np.zeros((50, 3))
+    a[:, 0] = np.linspace(0.0, 2.0, 50)
+    theta = rule(a)
+    assert theta[1] == theta[2] == theta[0] > 0
+    a[3, 1] = np.nan
+    with pytest.raises(ValidationError, match="activations must be finite"):
+        rule(a)
+    with pytest.raises(ValidationError, match="activations must have shape"):
+        rule(a[:0])
 
 
 @pytest.mark.parametrize(
