@@ -12,7 +12,7 @@ from bridge.graph import Graph
 from bridge.inference import check_samples
 from bridge.nodes import Leaky, LogSoftmax, Node, QuantisedReLU, Softmax
 from bridge.passes import unroll
-from bridge.plan import Layer, Plan, plan
+from bridge.plan import Layer, Plan, evaluate, plan
 from bridge.rate.converted import Converted, check_probabilities
 from bridge.rate.emit import emit
 from bridge.rate.options import RateOptions
@@ -57,7 +57,7 @@ def convert_by_rate(
     samples = check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])
     if options.input == "poisson":
         check_probabilities(samples)
-    values = _values(graph, layers, samples)
+    values = _values(layers, samples)
     thresholds, notes = _thresholds(layers, values, steps, options)
     emitted = emit(layers, steps, thresholds, options)
     converted = Converted(traced, graph, after, emitted, thresholds, options, notes)
@@ -77,11 +77,14 @@ def take_over_graph(traced: Graph, graph: Graph, steps: int) -> Converted:
 # ---- thresholds
 
 
-def _values(graph: Graph, layers: Plan, samples: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what the layers that count, and the output, say of the samples, by layer."""
-    names = {id(node): name for name, node in graph.nodes.items()}
-    found = graph.evaluate(samples)
-    return {name: found[names[id(layers.layers[name].node)]] for name in (*counts(layers), layers.output)}
+def _values(layers: Plan, samples: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what the layers that count, and the output, say of the samples: (samples, *shape) by layer."""
+    wanted = {*counts(layers), layers.output}
+    return {
+        layer.name: said.reshape(len(samples), *layer.layout.shape)
+        for layer, _, said in evaluate(layers, samples)
+        if layer.name in wanted
+    }
 
 
 def _thresholds(

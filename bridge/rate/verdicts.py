@@ -26,8 +26,8 @@ def verdicts(traced: Graph, graph: Graph, steps: int, options: RateOptions) -> t
 
 def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int, options: RateOptions) -> Verdict:
     kind = type(node).__name__
-    quantised = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels; above it is clipped, and uneven "
-    quantised += "arrival may cost a spike"
+    levels = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels"
+    quantised = f"{levels}; above it is clipped, and uneven arrival may cost a spike"
     pooled = "a relay fires as often as the most active neuron of its window"
     if isinstance(node, Maximum):
         swapped = "" if name in graph.nodes else f"put after {_heir(name, traced, graph)}: "

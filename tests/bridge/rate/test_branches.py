@@ -183,6 +183,21 @@ def test_a_maximum_over_channels_needs_one_threshold_for_all():
     np.testing.assert_allclose(scores, graph.run(samples).reshape(20, -1), rtol=0, atol=0.03)
 
 
+def test_relays_that_count_say_sums_of_what_others_say():
+    nodes = {
+        "x": Input((), (2, 4, 4)),
+        "c": Conv2d(("x",), drawn(3, 2, 1, 1, seed=1), np.zeros(3)),
+        "r": ReLU(("c",)),
+        "a": AveragePool2d(("r",), (2, 2), (1, 1)),
+        "m": MaxOver(("a",), (1,)),
+    }
+    graph = Graph(nodes, "m")
+    samples = np.random.default_rng(1).normal(size=(20, 2, 4, 4))
+    made = convert_by_rate(graph, graph, samples, 300, RateOptions(per="layer"))
+    assert [layer.kind for layer in made.layers] == ["neurons", "relay", "relay", "readout"]
+    np.testing.assert_allclose(made.run(samples).scores, graph.run(samples).reshape(20, -1), rtol=0, atol=0.03)
+
+
 def test_refuses_products():
     graph = Graph({"x": Input((), (2,)), "r": ReLU(("x",)), "m": Multiply(("r", "r"))}, "m")
     with pytest.raises(ConversionError, match=r"m \(Multiply\): is a product"):
