@@ -23,6 +23,8 @@ from ann.models import (
     SpikingNetwork,
     build,
     build_for,
+    encode,
+    encode_changes,
 )
 from ann.optimizers import OPTIMIZERS
 from ann.q_learning import learn_q
@@ -57,6 +59,8 @@ __all__ = [
     "accuracy",
     "build",
     "build_for",
+    "encode",
+    "encode_changes",
     "evaluate",
     "evolve",
     "find_recipe",

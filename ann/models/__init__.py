@@ -23,6 +23,7 @@ from ann.models.autoencoder import (
 )
 from ann.models.boltzmann import BoltzmannMachine, DeepBeliefNetwork, build_dbn, build_rbm
 from ann.models.cnn import build_cnn
+from ann.models.encoding import encode, encode_changes
 from ann.models.lenet import build_lenet
 from ann.models.mlp import build_mlp
 from ann.models.model import Model, Stack
@@ -89,6 +90,8 @@ __all__ = [
     "build_stacked",
     "build_transformer",
     "build_variational",
+    "encode",
+    "encode_changes",
 ]
 
 

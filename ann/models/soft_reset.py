@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
 import snntorch
 import torch
-from snntorch import surrogate
+from snntorch import surrogate as surrogates
 
-from ann.checks import check_number, check_positive
+from ann.checks import check_number, check_one_of, check_positive
+
+# Each is called with the slope.
+SURROGATES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "fast-sigmoid": surrogates.fast_sigmoid,
+        "sigmoid": surrogates.sigmoid,
+        "arctangent": surrogates.atan,
+        "straight-through": lambda slope: surrogates.straight_through_estimator(),
+    }
+)
 
 
 class SoftResetLeaky(snntorch.Leaky):
@@ -22,8 +36,13 @@ class SoftResetLeaky(snntorch.Leaky):
     above the threshold after a spike. Where it is (strong input), that class tests the next step against twice the
     threshold, so that a potential can stay above threshold without a spike; this class has no such state.
 
-    Gradients pass the step by the fast sigmoid, ds/dv = 1 / (1 + slope |v - threshold|)^2 (Zenke & Ganguli, Neural
-    Computation 30, 2018; Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36, 2019).
+    Gradients pass the step by a surrogate (Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36, 2019); with u
+    for v - threshold and k for the slope, ds/dv is::
+
+        "fast-sigmoid"      1 / (1 + k |u|)^2     (Zenke & Ganguli, Neural Computation 30, 2018)
+        "sigmoid"           k e^(-k u) / (1 + e^(-k u))^2
+        "arctangent"        k / 2 / (1 + (pi k u / 2)^2)     (Fang et al., ICCV 2021)
+        "straight-through"  1     (Bengio, Leonard & Courville, arXiv:1308.3432, 2013)
 
     Parameters
     ----------
@@ -33,6 +52,8 @@ class SoftResetLeaky(snntorch.Leaky):
         Potential above which a neuron fires, positive.
     slope : float
         Steepness of the surrogate gradient, positive.
+    surrogate : str
+        Which one, as above.
 
     Attributes
     ----------
@@ -50,12 +71,12 @@ class SoftResetLeaky(snntorch.Leaky):
     threshold: torch.Tensor
     mem: torch.Tensor
 
-    def __init__(self, beta: float = 0.9, threshold: float = 1.0, slope: float = 10.0):
+    def __init__(self, beta: float = 0.9, threshold: float = 1.0, slope: float = 10.0, surrogate: str = "fast-sigmoid"):
+        make_gradient = SURROGATES[check_one_of("surrogate", surrogate, SURROGATES)]
         super().__init__(
             beta=check_number("beta", beta, "a number above 0 and at most 1", lambda b: 0 < b <= 1),
             threshold=check_positive("threshold", threshold),
-            # The slope's annotation says int; any number does.
-            spike_grad=surrogate.fast_sigmoid(check_positive("slope", slope)),  # pyright: ignore[reportArgumentType]
+            spike_grad=make_gradient(check_positive("slope", slope)),
             init_hidden=True,
             reset_mechanism="subtract",
             reset_delay=False,

@@ -8,20 +8,22 @@ from functools import partial
 import torch
 from torch import nn
 
-from ann.checks import check_integer
+from ann.checks import check_integer, check_one_of
 from ann.models.cnn import stack_cnn
+from ann.models.encoding import ENCODINGS, encode, first_spike_scores
 from ann.models.mlp import stack_mlp
 from ann.models.model import Model
 from ann.models.soft_reset import SoftResetLeaky
+
+DECISIONS = ("count", "first-spike")
 
 
 class SpikingNetwork(Model):
     """A network of leaky integrate-and-fire neurons, trained with surrogate gradients.
 
-    The image is the input of every step (direct coding: Rueckauer et al., Frontiers in Neuroscience 11, 2017), and the
-    decision is the class with the most output spikes, the lowest one of equals. Trained through time as by Neftci,
-    Mostafa & Zenke, IEEE Signal Processing Magazine 36 (2019), with snnTorch (Eshraghian et al., Proc. IEEE 111,
-    2023).
+    The decision is the class with the most output spikes, or that of the first one, the lowest class of equals. Trained
+    through time as by Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36 (2019), with snnTorch (Eshraghian et
+    al., Proc. IEEE 111, 2023).
 
     Parameters
     ----------
@@ -29,6 +31,10 @@ class SpikingNetwork(Model):
         The layers of a time step, `SoftResetLeaky` as the last.
     steps : int
         Time steps of an inference, at least 1.
+    encoding : str
+        How a sample is given, as in `ann.encode`: "direct", "rate" or "latency".
+    decision : str
+        What counts: "count", the number of spikes, or "first-spike", the steps left after the first.
 
     Attributes
     ----------
@@ -40,13 +46,15 @@ class SpikingNetwork(Model):
     Raises
     ------
     ValidationError
-        If `steps` is no integer of at least 1.
+        If `steps` is no integer of at least 1, or a name is unknown.
     """
 
-    def __init__(self, body: nn.Sequential, steps: int):
+    def __init__(self, body: nn.Sequential, steps: int, encoding: str = "direct", decision: str = "count"):
         super().__init__()
         self.body = body
         self.steps = check_integer("steps", steps, 1)
+        self.encoding = check_one_of("encoding", encoding, ENCODINGS)
+        self.decision = check_one_of("decision", decision, DECISIONS)
 
     def reset(self) -> None:
         """Forget the potentials of all neurons; needed only where `body` is called by hand."""
@@ -60,16 +68,17 @@ class SpikingNetwork(Model):
         Parameters
         ----------
         x : torch.Tensor
-            Images, (batch, channels, height, width).
+            Samples, (batch, ...).
 
         Returns
         -------
         torch.Tensor
-            Number of spikes of each output neuron, 0 ... steps, (batch, classes).
+            Number of spikes of each output neuron, or of steps after its first one, 0 ... steps, (batch, classes).
         """
         self.reset()
         try:
-            return torch.stack([self.body(x) for _ in range(self.steps)]).sum(dim=0)
+            spikes = torch.stack([self.body(given) for given in encode(x, self.steps, self.encoding)])
+            return spikes.sum(dim=0) if self.decision == "count" else first_spike_scores(spikes)
         finally:
             # Potentials that hold on to a gradient would keep its graph alive and the module from being copied.
             self.reset()
@@ -85,6 +94,9 @@ def build_spiking_cnn(
     beta: float = 0.9,
     threshold: float = 1.0,
     slope: float = 10.0,
+    surrogate: str = "fast-sigmoid",
+    encoding: str = "direct",
+    decision: str = "count",
 ) -> SpikingNetwork:
     """Build the spiking twin of `ann.models.build_cnn`: neurons in the place of the ReLU and behind the last layer.
 
@@ -94,18 +106,20 @@ def build_spiking_cnn(
         As in `ann.models.build_cnn`.
     steps : int
         Time steps of an inference, at least 1.
-    beta, threshold, slope : float
+    beta, threshold, slope, surrogate
         Parameters of every `SoftResetLeaky` layer.
+    encoding, decision : str
+        As in `SpikingNetwork`.
 
     Raises
     ------
     ValidationError
         If an argument is out of range, or an image is too small for the blocks.
     """
-    make_neurons = partial(SoftResetLeaky, beta, threshold, slope)
+    make_neurons = partial(SoftResetLeaky, beta, threshold, slope, surrogate)
     layers = stack_cnn(shape, classes, channels, pooling, 0.0, "leaky", make_neurons)
     layers["leaky_output"] = make_neurons()
-    return SpikingNetwork(nn.Sequential(layers), steps)
+    return SpikingNetwork(nn.Sequential(layers), steps, encoding, decision)
 
 
 def build_spiking_mlp(
@@ -117,6 +131,9 @@ def build_spiking_mlp(
     beta: float = 0.9,
     threshold: float = 1.0,
     slope: float = 10.0,
+    surrogate: str = "fast-sigmoid",
+    encoding: str = "direct",
+    decision: str = "count",
 ) -> SpikingNetwork:
     """Build the spiking twin of `ann.models.build_mlp`: neurons in the place of the ReLU and behind the last layer.
 
@@ -126,15 +143,17 @@ def build_spiking_mlp(
         As in `ann.models.build_mlp`.
     steps : int
         Time steps of an inference, at least 1.
-    beta, threshold, slope : float
+    beta, threshold, slope, surrogate
         Parameters of every `SoftResetLeaky` layer.
+    encoding, decision : str
+        As in `SpikingNetwork`.
 
     Raises
     ------
     ValidationError
         If an argument is out of range.
     """
-    make_neurons = partial(SoftResetLeaky, beta, threshold, slope)
+    make_neurons = partial(SoftResetLeaky, beta, threshold, slope, surrogate)
     layers = stack_mlp(shape, classes, hidden, "leaky", make_neurons)
     layers["leaky_output"] = make_neurons()
-    return SpikingNetwork(nn.Sequential(layers), steps)
+    return SpikingNetwork(nn.Sequential(layers), steps, encoding, decision)
