@@ -66,8 +66,8 @@ def of_artificial(
     -------
     dict
         ``activation_sparsity``: the share of outputs of ReLU units that are zero. ``effective_macs``,
-        ``effective_acs``: synapses whose weight and input are not zero; additions only where all input of a layer is 0
-        or 1. ``dense``: all synapses.
+        ``effective_acs``: synapses whose weight and input are not zero; additions only where all input of a layer is 0,
+        1 or -1. ``dense``: all synapses.
     """
     zeros, outputs, macs, acs = 0, 0, 0.0, 0.0
     fans = {name: fan_out(graph, name) for name, node in graph.nodes.items() if _has_weights(node)}
@@ -136,9 +136,10 @@ def of_spiking(converted: Converted, x: np.ndarray, inference: Inference) -> dic
 def membrane_updates(converted: Converted, x: np.ndarray, threads: int = 1) -> float:
     """Return how often a potential is another after a step than before it, a sample.
 
-    Neurons and the integrators that are read count; pooling's relays do not. NeuroBench's code counts every neuron in
-    its first step, where there is no potential before; its definition, changes of the potential, is what is counted
-    here.
+    Neurons and the integrators that are read count, up to the last of their T steps: that leaky ones decay while layers
+    after them still fire is no part of the inference. Pooling's relays do not count. NeuroBench's code counts every
+    neuron in its first step, where there is no potential before; its definition, changes of the potential, is what is
+    counted here.
 
     Parameters
     ----------
@@ -148,9 +149,9 @@ def membrane_updates(converted: Converted, x: np.ndarray, threads: int = 1) -> f
     """
     network = copy.copy(converted.network)
     network.probes = list(network.probes)
-    names = [layer.name for layer in converted.layers if layer.kind != "relay"]
+    ends = {layer.name: layer.last for layer in converted.layers if layer.kind != "relay"}
     recorded = {probe.view.population.name for probe in network.probes}
-    for name in names:
+    for name in ends:
         if name not in recorded:
             network.record(network.populations[name], "v", every=1.0)
     watched = replace(converted, emitted=replace(converted.emitted, network=network))
@@ -161,10 +162,10 @@ def membrane_updates(converted: Converted, x: np.ndarray, threads: int = 1) -> f
         chosen = x[start : start + batch]
         simulation.reset()
         watched.encode(simulation, np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)]))
-        before = {name: simulation.state(network.populations[name])[:, None] for name in names}
+        before = {name: simulation.state(network.populations[name])[:, None] for name in ends}
         recording = simulation.run(float(watched.duration))
-        for name in names:
-            course = np.concatenate([before[name], recording.trace(name).values], axis=1)[: len(chosen)]
+        for name, last in ends.items():
+            course = np.concatenate([before[name], recording.trace(name).values[:, :last]], axis=1)[: len(chosen)]
             changes += int((np.diff(course, axis=1) != 0).sum())
     return changes / len(x)
 
@@ -187,4 +188,4 @@ def _has_weights(node: Node) -> bool:
 
 
 def _is_binary(values: np.ndarray) -> bool:
-    return bool(np.isin(values, (0.0, 1.0)).all())
+    return bool(np.isin(values, (-1.0, 0.0, 1.0)).all())

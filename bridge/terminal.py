@@ -30,8 +30,8 @@ def print_table(results: dict[str, Any]) -> None:
     console.print(_networks(results))
     console.print("*: the T it was trained with. For an image: spikes; synaptic operations or")
     console.print("multiply-accumulates; steps to the decision (median); energy by stated models:")
-    console.print("arithmetic only, with memory, and of integers, where the artificial network (ANN)")
-    console.print("is its twin with activations of ceil(log2(T + 1)) bits. The report has them.")
+    console.print("arithmetic only, with memory, and of integers, where the artificial network is")
+    console.print("its twin with activations of ceil(log2(T + 1)) bits. The report has them.")
     margin = 100 * results["tests"]["margin"]
     console.print(f"\nAgainst the artificial network, on the same images (margin {margin:g} points)")
     console.print(_tests(results))
@@ -40,7 +40,7 @@ def print_table(results: dict[str, Any]) -> None:
     console.print("the margin or more (TOST), both adjusted for the number of T's (Holm).")
     if data["test"] < results["tests"]["images_needed"]:
         needed = results["tests"]["images_needed"]
-        console.print(f"So few images cannot show equivalence, whatever the answers: it takes {needed:,}.")
+        console.print(f"So few images cannot show equivalence, whatever they are: it takes {needed:,}.")
     if "robustness" in results:
         steps = results["robustness"]["steps"]
         console.print("\nAccuracy in % when it gets harder", end="")
@@ -50,8 +50,8 @@ def print_table(results: dict[str, Any]) -> None:
         seeds = results["seeds"]["seeds"]
         console.print(f"\nOver {count(len(seeds), 'training')} (seeds {seeds[0]} to {seeds[-1]})")
         console.print(_seeds(results))
-        console.print("difference from the artificial network of the same seed, in points: mean and 95 %")
-        console.print("interval; p by paired t-tests, adjusted as above.")
+        console.print("difference from the artificial network of the same seed, in points: mean and")
+        console.print("95 % interval; p by paired t-tests, adjusted as above.")
 
 
 def _grid(first: str, *columns: str) -> Grid:
