@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +64,8 @@ def trace(module: nn.Module, sample: torch.Tensor | np.ndarray) -> Graph:
     x = _checked_sample(sample)
     reference = _reference(module)
     tracing = Tracing(reference, RULES)
-    returned = tracing.run(reference, x, _argument(reference))
+    with _in_float64():
+        returned = tracing.run(reference, x, _argument(reference))
     value = getattr(returned, "value", None)
     if value is None:
         raise ConversionError("output", f"is {_told(returned)}, not one computed tensor", "Return one tensor")
@@ -75,6 +78,19 @@ def trace(module: nn.Module, sample: torch.Tensor | np.ndarray) -> Graph:
     graph = Graph(_needed(tracing.nodes, value.name), value.name)
     _compare(graph, reference, x, value.array, tracing)
     return graph
+
+
+@contextmanager
+def _in_float64() -> Iterator[None]:
+    """Let the tensors that a forward makes by itself be of the type of its weights."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _needed(nodes: dict[str, Node], output: str) -> dict[str, Node]:
@@ -167,7 +183,7 @@ def _compare(graph: Graph, module: nn.Module, x: torch.Tensor, computed: np.ndar
     other = _turned(x)
     alone = Graph(nodes, graph.output).run(other.numpy())
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _in_float64():
             expected = [module(y.long() if tracing.tokens else y.clone()) for y in (x, other)]
     except Exception as error:  # whatever the module's own forward may raise
         reason = f"fails on the sample ({error})"

@@ -89,7 +89,7 @@ FUNCTIONS = {
     "hardswish": _plain(nodes.Hardswish),
     "hardsigmoid": _plain(nodes.Hardsigmoid),
     "sigmoid": _plain(nodes.Sigmoid),
-    "logsigmoid": _plain(nodes.LogSigmoid),
+    **dict.fromkeys(("logsigmoid", "log_sigmoid"), _plain(nodes.LogSigmoid)),
     "tanh": _plain(nodes.Tanh),
     "softplus": lambda input, beta=1.0, threshold=20.0: emit(
         nodes.Softplus, input, beta=number(beta), threshold=number(threshold)
