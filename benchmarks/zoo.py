@@ -1,8 +1,8 @@
-"""Every family of torchvision's classifiers, traced at small size with random weights; one JSON line a family.
+"""Every family of torchvision's classifiers, traced at small size with random weights; a JSON line each.
 
-The models stand in `tests/reference_zoo.py`. A line tells how far the graph is from the module on other images than those
-traced (the largest difference, in parts of the largest output), its nodes and multiply-accumulates, and how long tracing
-took; or the reason of a refusal.
+The models stand in `tests/reference_zoo.py`. A line tells how far the graph is from the module on other images than
+those traced (the largest difference, in parts of the largest output), its nodes and multiply-accumulates, and how long
+tracing took; or the reason of a refusal.
 
 Run: python benchmarks/zoo.py [FAMILY ...]
 """
