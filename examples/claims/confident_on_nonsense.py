@@ -44,7 +44,7 @@ def main(picture: str = "confident_on_nonsense.png", epochs: int | None = None) 
         ax.imshow(images[3, 0], cmap="gray_r", vmin=0, vmax=1)
         ax.set(title=name, xticks=[], yticks=[])
     found: dict[str, dict[str, float]] = {}
-    for kind, name in (("artificial", "mlp"), ("spiking", "spiking_mlp")):
+    for kind, name in (("artificial", "mlp"), ("spiking", "spiking-mlp")):
         model, recipe = ann.build(name, data.shape, data.n_classes, seed=0), ann.RECIPES[name, "digits"]
         ann.fit(model, data, **asdict(replace(recipe, epochs=epochs or recipe.epochs)))
         found[kind] = {}

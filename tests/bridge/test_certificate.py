@@ -38,6 +38,7 @@ BOUNDED = [
     (nodes.GELU(("a",), tanh=True), (2, 3)),
     (nodes.LeakyReLU(("a",), -0.5), (2, 3)),
     (nodes.PReLU(("a",), np.array([0.25, -0.5])), (2, 3)),
+    (nodes.QuantisedReLU(("a",), np.array([1.5, 4.0]), 4), (2, 3)),
     (nodes.Exponential(("a",)), (2, 3)),
     (nodes.Power(("a",), 2.0), (2, 3)),
     (nodes.Power(("a",), 3.0), (2, 3)),

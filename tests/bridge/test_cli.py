@@ -80,7 +80,7 @@ def test_weights_of_the_same_settings_are_loaded(finished, run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "letters"], "'letters' is not one of digits, iris"),
+        (["--data", "letters"], "'letters' is not one of digits, mnist"),
         (["--model", "forest"], "'forest' is not one of mlp, cnn"),
         (["--steps", "0,4"], "0 is not a number of time steps"),
         (["--steps", "-3"], "-3 is not a number of time steps"),
@@ -176,7 +176,7 @@ def test_an_unsupported_layer_is_named(run, monkeypatch):
     monkeypatch.setattr("ann.models.MODELS", {**ann.MODELS, "mlp": mlp})
     result = run(*QUICK, "--model", "mlp")
     assert result.exit_code == 1
-    assert "2 (GELU): has no counterpart" in result.output
+    assert "2 (GELU): is an activation that counts of spikes cannot say" in result.output
     assert "Traceback" not in result.output
 
 
