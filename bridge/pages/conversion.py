@@ -99,10 +99,10 @@ def _errors(measured: Measurement) -> str:
     head = ["layer", "neurons", "activation", "whole", *PARTS, "influence"]
     table = Table(
         f"Root mean squares over {measured.samples} samples and all neurons: of the activation in its own unit, of "
-        "errors in % of it.",
+        "errors in % of it, of the influence on the output in % of that.",
         head,
         rows,
-        (("", 3), ("error of the layer and its parts, %", 6), ("on the output, %", 1)),
+        (("", 3), ("error of the layer and its parts", 6), ("", 1)),
     )
     plot = figure(draw(figures.errors, measured, 4.2), alt, caption)
     return section("Where the error comes from", plot, grid(table))

@@ -23,7 +23,8 @@ LOOK: dict[str, dict[str, Any]] = {
 }
 PANELS = 12  # layers whose activations are drawn, at most
 COLUMNS = 4
-_NAMES = 30  # layers named along an axis, at most
+_NOTHING = 1e-6  # a part that is smaller everywhere, as rounding is, is not drawn
+_NAMES = 30  # layers named along an axis as wide as the page, at most
 
 
 def errors(figure: Figure, measurement: Measurement) -> None:
@@ -31,7 +32,8 @@ def errors(figure: Figure, measurement: Measurement) -> None:
     axes, layers = figure.subplots(), measurement.layers
     x = np.arange(len(layers))
     axes.plot(x, [100 * layer.total for layer in layers], color="#000000", linewidth=2.5, label="whole error")
-    for part in (part for part in PARTS if any(layer.parts[part] for layer in layers)):
+    seen = [part for part in PARTS if any(layer.parts[part] > _NOTHING for layer in layers)]
+    for part in seen:
         axes.plot(x, [100 * layer.parts[part] for layer in layers], **LOOK[part], markersize=5, label=part)
     _name(axes, [layer.name for layer in layers])
     axes.set_ylabel("error (% of the layer's activation)")
@@ -73,15 +75,15 @@ def work(figure: Figure, measurement: Measurement) -> None:
         strict=True,
     ):
         axes.bar(np.arange(len(counts)), list(counts.values()), color="#0072b2")
-        _name(axes, list(counts))
+        _name(axes, list(counts), _NAMES // 2)
         axes.set_title(title)
         axes.set_ylabel("per inference")
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def _name(axes: Axes, names: list[str]) -> None:
+def _name(axes: Axes, names: list[str], room: int = _NAMES) -> None:
     """Put layers' names along the x axis, not more than there is room for."""
-    step = -(-len(names) // _NAMES)
+    step = -(-len(names) // room)
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(names) > 4 else {}
     axes.set_xticks(np.arange(0, len(names), step), [short(name) for name in names[::step]], **turned)
     axes.grid(visible=False, axis="x")
