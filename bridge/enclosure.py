@@ -42,8 +42,10 @@ from bridge.nodes import (
     Rearrange,
     ReLU,
     ReLU6,
+    Sigmoid,
     SiLU,
     Softmax,
+    Tanh,
 )
 
 ROUNDING = 2.0**-24
@@ -57,6 +59,9 @@ _TURNS = {
     Hardswish: (-1.5, -0.375),
     Power: (0.0, 0.0),  # even powers
 }
+# No less than the largest |f''|: how fast curved functions leave their tangent.
+_CURVATURE = {Sigmoid: 0.0963, Tanh: 0.7699, GELU: 0.85, SiLU: 0.5001}
+_TANGENT = 1e-4  # half the distance of the points that a slope is taken from; it is then off by less than 1e-6
 _NEAR = 1e-3  # of a turn: the least value counts as reached
 
 Pull = Callable[[np.ndarray, np.ndarray], list[np.ndarray]]
@@ -209,6 +214,15 @@ def _activation(node: Activation, inputs: list[Ball], tables: Tables) -> Step:
         bent = [of - slope * point for of, point in zip(values, points, strict=True)]
         lower, upper = np.minimum.reduce(bent), np.maximum.reduce(bent)
     shift, slack = (lower + upper) / 2 - (value - slope * ball.centre), (upper - lower) / 2
+    if (curvature := _CURVATURE.get(type(node))) is not None:
+        tangent = (node(ball.centre + _TANGENT) - node(ball.centre - _TANGENT)) / (2 * _TANGENT)
+        off = 1e-6 * ball.reach + curvature * ball.reach**2 / 2
+        nearer = off < slack
+        slope, shift, slack = (
+            np.where(nearer, tangent, slope),
+            np.where(nearer, 0.0, shift),
+            np.where(nearer, off, slack),
+        )
     largest = np.maximum(np.abs(least), np.abs(most)) + np.abs(ball.centre) + ball.reach
     rounding = 0.0 if isinstance(node, _EXACT) else _FUNCTION * largest
 
