@@ -7,6 +7,7 @@ from bridge.errors import BridgeError, ConversionError, ValidationError
 from bridge.event import EventConverted
 from bridge.graph import Graph
 from bridge.inference import Inference
+from bridge.nir import from_nir, to_nir
 from bridge.plan import Verdict
 from bridge.rate import Converted, RateOptions, quantised_twin
 from bridge.trace import trace
@@ -25,7 +26,9 @@ __all__ = [
     "Verdict",
     "certify",
     "convert",
+    "from_nir",
     "quantised_twin",
     "take_over",
+    "to_nir",
     "trace",
 ]

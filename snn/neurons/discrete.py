@@ -10,9 +10,9 @@ import numpy as np
 from snn import checks
 from snn.arithmetic import fma
 from snn.errors import ValidationError
-from snn.neurons.firing import reset_of
+from snn.neurons.firing import fire, reset_of
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
-from snn.neurons.steps import Delta, DeltaArrivals, DeltaState
+from snn.neurons.steps import Delta, DeltaArrivals, DeltaState, ExponentialState
 from snn.random import Distribution
 
 
@@ -36,6 +36,28 @@ def step_retested(p, s, x, armed):
     elif held and not spiked:
         v = v + p.drop
     return DeltaState(v, 0), spiked
+
+
+class Cuba(NamedTuple):
+    """What `step_cuba` needs."""
+
+    decay: float
+    decay_syn: float
+    gain_syn: float
+    feed: float
+    v_threshold: float
+    kept: float  # a reset makes kept v + base of v
+    base: float
+    refractory_steps: int
+
+
+@step_of(Cuba)
+def step_cuba(p, s, x, armed):
+    """Take v to its next value with i_syn as it was, then i_syn, and test the threshold."""
+    arrived = x.current + x.delta
+    v = fma(p.feed, arrived, fma(p.gain_syn, s.i_syn, fma(p.decay, s.v, 0.0)))
+    v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
+    return ExponentialState(v, refractory, fma(p.decay_syn, s.i_syn, arrived)), spiked
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,9 +91,7 @@ class DiscreteLIF(Model):
 
     def __post_init__(self):
         super().__post_init__()
-        beta = checks.parameter("DiscreteLIF", "beta", self.beta, minimum=0.0)
-        if not isinstance(beta, Distribution) and np.any(np.asarray(beta) > 1):
-            raise ValidationError("DiscreteLIF", "beta", self.beta, "numbers from 0 to 1")
+        _check_factor("DiscreteLIF", "beta", self.beta)
         checks.parameter("DiscreteLIF", "v_threshold", self.v_threshold)
         checks.parameter("DiscreteLIF", "v_reset", self.v_reset)
         if self.reset not in ("hard", "soft", "retested"):
@@ -100,3 +120,75 @@ class DiscreteLIF(Model):
             refractory_steps=0,
         )
         return Lowered(parameters, DeltaState(0.0, 0), DeltaArrivals)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DiscreteCubaLIF(Model):
+    """Current-based leaky integrate-and-fire neuron of discrete time, whatever dt is.
+
+    v <- beta v + gain i_syn + feed x and i_syn <- alpha i_syn + x, where x is what arrives in the step and flows during
+    it, and i_syn on the right is the one before the step. With ``gain=alpha, feed=1`` it is snnTorch's Synaptic, whose
+    input acts on v in the same step; with ``feed=0`` it acts one step later; other values solve the differential
+    equations exactly for input that is constant during a step. It has no units.
+
+    Parameters
+    ----------
+    alpha, beta : float, ndarray (n,) or distribution
+        Factors of i_syn and of v over a step, from 0 to 1.
+    gain, feed : float, ndarray (n,) or distribution
+        Effects on v of i_syn and of the input.
+    v_threshold, v_reset : float, ndarray (n,) or distribution
+        A spike where v >= v_threshold; reset as for `LIF`.
+    reset : {"soft", "hard"}
+        Soft: v is lowered by v_threshold - v_reset. Hard: v is put at v_reset. i_syn stays.
+
+    Raises
+    ------
+    ValidationError
+        If alpha or beta is outside 0 to 1 or a parameter is not finite.
+    """
+
+    alpha: Parameter = 0.8
+    beta: Parameter = 0.9
+    gain: Parameter = 0.8
+    feed: Parameter = 1.0
+    v_threshold: Parameter = 1.0
+    v_reset: Parameter = 0.0
+    reset: Literal["hard", "soft"] = "soft"
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("alpha", "beta"):
+            _check_factor("DiscreteCubaLIF", name, getattr(self, name))
+        for name in ("gain", "feed", "v_threshold", "v_reset"):
+            checks.parameter("DiscreteCubaLIF", name, getattr(self, name))
+        if self.reset not in ("hard", "soft"):
+            raise ValidationError("DiscreteCubaLIF", "reset", self.reset, '"hard" or "soft"')
+
+    def unit(self, name: str) -> str:
+        """Return "1": nothing here has a unit."""
+        return "1"
+
+    def port(self, weight_is_negative: bool) -> str:
+        """Return the name of the one port."""
+        return "delta"
+
+    def lower(self, values: Values, dt: float) -> Lowered:
+        """Take the parameters as they are."""
+        parameters = Cuba(
+            decay=values["beta"],
+            decay_syn=values["alpha"],
+            gain_syn=values["gain"],
+            feed=values["feed"],
+            v_threshold=values["v_threshold"],
+            **reset_of(self.reset, values["v_threshold"], values["v_reset"]),
+            refractory_steps=0,
+        )
+        return Lowered(parameters, ExponentialState(0.0), DeltaArrivals)
+
+
+def _check_factor(owner: str, name: str, value: Parameter) -> None:
+    """Refuse a factor over a step that is outside 0 to 1."""
+    checked = checks.parameter(owner, name, value, minimum=0.0)
+    if not isinstance(checked, Distribution) and np.any(np.asarray(checked) > 1):
+        raise ValidationError(owner, name, value, "numbers from 0 to 1")

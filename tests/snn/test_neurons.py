@@ -159,6 +159,52 @@ def test_retested_neuron_is_snntorch_s():
     assert 200 < np.sum(expected) < 900
 
 
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+def test_discrete_current_based_neuron_is_its_equations(reset):
+    rng = np.random.default_rng(0)
+    # Multiples of 1/64 whose sums and products are exact.
+    inputs = np.round(rng.uniform(-1.0, 1.5, (60, 3)) * 64) / 64
+    alpha, beta, gain, feed = np.array([0.5, 0.75, 0.0]), 0.5, np.array([0.25, 1.0, 0.0]), np.array([0.5, 0.0, 1.0])
+    model = snn.DiscreteCubaLIF(alpha=alpha, beta=beta, gain=gain, feed=feed, v_reset=0.25, reset=reset)
+    net = snn.Network()
+    cells = net.population("c", 3, model)
+    current = net.current("x", np.zeros(3))
+    net.connect(current, cells, snn.OneToOne())
+    simulation, v, i = snn.Simulation(net, dt=1.0), np.zeros(3), np.zeros(3)
+    fired = 0
+    for x in inputs:
+        simulation.set(current, amplitude=x)
+        spikes = simulation.run(1.0).spikes["c"].counts()[0]
+        v, i = beta * v + gain * i + feed * x, alpha * i + x
+        np.testing.assert_array_equal(spikes, v >= 1.0)
+        v = np.where(v >= 1.0, v - 0.75 if reset == "soft" else 0.25, v)
+        np.testing.assert_allclose(simulation.state(cells)[0], v, rtol=0, atol=1e-12)
+        fired += spikes.sum()
+    assert fired > 10
+
+
+def test_discrete_current_based_neuron_is_snntorch_s():
+    torch, snntorch = pytest.importorskip("torch"), pytest.importorskip("snntorch")
+    rng = np.random.default_rng(1)
+    inputs = np.round(rng.uniform(-1.0, 1.5, (100, 4)) * 64) / 64
+    neuron = snntorch.Synaptic(alpha=0.5, beta=0.75, reset_mechanism="zero", reset_delay=False)
+    expected, i, v = [], torch.zeros(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
+    for x in torch.from_numpy(inputs):
+        spikes, i, v = neuron.double()(x, i, v)
+        expected.append(spikes.numpy())
+    net = snn.Network()
+    model = snn.DiscreteCubaLIF(alpha=0.5, beta=0.75, gain=0.5, v_threshold=np.nextafter(1.0, 2.0), reset="hard")
+    cells = net.population("c", 4, model)
+    current = net.current("x", np.zeros(4))
+    net.connect(current, cells, snn.OneToOne())
+    simulation, found = snn.Simulation(net, dt=1.0), []
+    for x in inputs:
+        simulation.set(current, amplitude=x)
+        found.append(simulation.run(1.0).spikes["c"].counts()[0])
+    np.testing.assert_array_equal(found, expected)
+    assert 50 < np.sum(expected) < 350
+
+
 def test_a_neuron_fires_only_while_it_is_active():
     net = snn.Network()
     net.population("cell", 1, snn.IF(i_e=1.0), active=(2.0, 5.0))
