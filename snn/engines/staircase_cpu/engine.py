@@ -112,7 +112,9 @@ class StaircaseCpu:
         memory = self.memory
         for array in (memory.levels, memory.counters, memory.bests):
             array[:] = 0
-        self.memory = memory._replace(**fresh_counts(self.batch, len(self.program.fan_out)))
+        # Nothing is written to counts before `begin` makes new ones.
+        nothing = np.broadcast_to(np.int64(0), memory.levels.shape)
+        self.memory = memory._replace(**(fresh_counts(self.batch, 0) | {"up": nothing, "down": nothing}))
         memory.sums[:], memory.fresh[:] = self.program.sums, True
         ends = [share * self.batch // self.threads for share in range(self.threads + 1)]
         self.shares = [_Share(self.program, *pair) for pair in pairwise(ends)]
