@@ -201,7 +201,7 @@ class _Planner:
                 found = term.operator.scaled(diagonal)
             elif kernel and isinstance(term.operator, Pick):
                 found = _shared(*kernel, term, self.layers[term.source].layout, value.layout, layout)
-            elif vector and isinstance(term.operator, Pick):
+            elif vector:
                 found = _full(vector, term.operator)
             if found is None:
                 matrix = node.matrix(shape) if matrix is None else matrix
@@ -386,11 +386,11 @@ def _shared(weight, stride, padding, term: Term, layer: Layout, given: Layout, t
     return Kernel(own, stride, padding, layer, target)
 
 
-def _full(node: Dense, pick: Pick) -> Operator | None:
-    """Return a dense matrix on all sources, unless most of them would have no weight."""
-    if 2 * int((pick.index >= 0).sum()) < pick.sources:
+def _full(node: Dense, operator: Operator) -> Operator | None:
+    """Return an operator followed by a dense layer as a dense matrix, unless most sources would have no weight."""
+    if isinstance(operator, Pick) and 2 * int((operator.index >= 0).sum()) < operator.sources:
         return None
-    return Full(np.ascontiguousarray((pick.matrix().T @ node.weight.T).T))
+    return Full(np.ascontiguousarray((operator.matrix().T @ node.weight.T).T))
 
 
 def _after(matrix: csr_array, operator: Operator) -> Operator:
