@@ -1,7 +1,7 @@
 """Accuracy of networks converted by rate, training-free and after fine-tuning; a JSON line a run.
 
 Run: python benchmarks/conversion_rate.py digits --seeds 0,1,2,3,4 --fine-tune 4
-     python benchmarks/conversion_rate.py mnist --data-dir FOLDER --model cnn --steps 1,2,4,8
+     python benchmarks/conversion_rate.py mnist --data-dir FOLDER --steps 1,2,4,8 --fine-tune 2 --epochs 1 --batch 128
      python benchmarks/conversion_rate.py digits --model rnn --steps 16,32
 
 Every line has the accuracy of the network itself, of its quantised twin and of the spiking network for every T, and
@@ -62,8 +62,8 @@ def measure(options: argparse.Namespace, seed: int) -> None:
         print(json.dumps(told | converted(model, data, steps, options.rule, options.samples)), flush=True)
     for levels in map(int, filter(None, options.fine_tune.split(","))):
         fine = ann.quantise(model, levels, data.x_train)
-        rate = options.learning_rate
-        record = ann.fit(fine, data, epochs=options.epochs, batch_size=options.batch, learning_rate=rate, seed=seed)
+        settings = {"epochs": options.epochs, "batch_size": options.batch, "learning_rate": options.learning_rate}
+        record = ann.fit(fine, data, keep="last", seed=seed, **settings)
         tuned = {"levels": levels, "epochs": options.epochs, "quantised": ann.accuracy(fine, x, y)}
         tuned |= {"fine_tuning_s": round(record.seconds, 1)}
         result = converted(fine, data, levels, "least_squares", options.samples)
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--fine-tune", default="")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
     options = parser.parse_args()
     torch.set_num_threads(1)
     np.seterr(all="raise", under="ignore")
