@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bridge.compare import Comparison
+    from bridge.comparison.compare import Comparison
 
 WIDTH = 10.0  # inches, at 96 pixels the width of the page's text: fonts appear on the screen in their nominal size
 STYLE = {

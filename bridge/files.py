@@ -16,7 +16,7 @@ import numpy as np
 from bridge.errors import OutputError
 
 if TYPE_CHECKING:
-    from bridge.compare import Comparison
+    from bridge.comparison.compare import Comparison
 
 REPORT, RESULTS, ARRAYS = "report.html", "comparison.json", "comparison.h5"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.compare import Comparison
+    from bridge.comparison.compare import Comparison
 
 NEAR = 0.006  # of accuracy: what counts as good as the artificial network
 NAMES = {"ann": "artificial", "converted": "converted", "surrogate": "surrogate-trained", "twin": "quantised twin"}

@@ -15,7 +15,7 @@ from bridge.cli.telling import cores, errors_told
 
 if TYPE_CHECKING:
     import ann
-    from bridge.compare import Comparison, Subject
+    from bridge.comparison.compare import Comparison, Subject
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -96,9 +96,9 @@ def _compare(
 
     import ann
     from ann.checks import check_seed
-    from bridge.report import render
-    from bridge.seeds import summarise
-    from bridge.terminal import print_table
+    from bridge.comparison.report import render
+    from bridge.comparison.seeds import summarise
+    from bridge.comparison.terminal import print_table
 
     if model not in ann.TWINS:
         raise typer.BadParameter(f"{model!r} is not one of {', '.join(ann.TWINS)}", param_hint="--model")
@@ -141,8 +141,8 @@ def _compare(
 
 def _run(artificial: Subject, spiking: Subject, data: ann.Dataset, options: dict[str, Any]) -> Comparison:
     """Compare, with a progress bar."""
-    from bridge.compare import compare as run_comparison
-    from bridge.perturbations import PERTURBATIONS
+    from bridge.comparison.compare import compare as run_comparison
+    from bridge.comparison.perturbations import PERTURBATIONS
 
     runs = 2 * len(options["steps"]) + (spiking.module.steps not in options["steps"])
     if options["perturbed"]:
@@ -156,7 +156,7 @@ def _train_or_load(
 ) -> Subject:
     """Return a trained network: with the weights of an earlier run of the same settings, if there are any."""
     import ann
-    from bridge.compare import Subject
+    from bridge.comparison.compare import Subject
 
     module = ann.build(name, data.shape, data.n_classes, seed=seed)
     path = folder / f"{name}-{seed}.pt"

@@ -153,7 +153,9 @@ def test_debug_shows_the_traceback(run, tmp_path):
 def test_a_run_that_fails_leaves_the_old_report(finished, run, monkeypatch):
     folder, _ = finished
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    monkeypatch.setattr("bridge.report.render", lambda comparison: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        "bridge.comparison.report.render", lambda comparison: (_ for _ in ()).throw(OSError("disk full"))
+    )
     result = run(*QUICK, "--out", str(folder))
     assert result.exit_code == 1
     assert "disk full" in result.output

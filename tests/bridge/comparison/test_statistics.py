@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from bridge.statistics import (
+from bridge.comparison.statistics import (
     Z90,
     Paired,
     holm,

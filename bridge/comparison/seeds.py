@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.statistics import adjust, mean_variance, paired_t, paired_t_equivalence
+from bridge.comparison.statistics import adjust, mean_variance, paired_t, paired_t_equivalence
 
 
 def summarise(comparisons: list[dict[str, Any]], seeds: list[int], margin: float) -> dict[str, Any]:

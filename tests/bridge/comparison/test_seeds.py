@@ -3,8 +3,8 @@ import math
 import pytest
 from scipy import stats
 
-from bridge.seeds import describe, summarise
-from bridge.statistics import holm
+from bridge.comparison.seeds import describe, summarise
+from bridge.comparison.statistics import holm
 
 ANN, CONVERTED = [0.99, 0.97, 0.98], {2: [0.95, 0.96, 0.94], 4: [0.99, 0.97, 0.97]}
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bridge.fronts import fronts, pareto
+from bridge.comparison.fronts import fronts, pareto
 
 
 def test_pareto_by_hand():

@@ -5,13 +5,14 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bridge import curves, figures, findings, table
-from bridge.glossary import DEFINITIONS, SOURCES
+from bridge import figures, table
+from bridge.comparison import curves, findings
+from bridge.comparison.glossary import DEFINITIONS, SOURCES
 from bridge.pages.elements import figure, grid, listed, page, section, terms
 from bridge.table import NAMES, count, interval, machine, percent, representatives, runs
 
 if TYPE_CHECKING:
-    from bridge.compare import Comparison
+    from bridge.comparison.compare import Comparison
 
 
 def render(comparison: Comparison) -> str:

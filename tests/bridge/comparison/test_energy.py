@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.energy import COMPUTE, MEMORY, MODELS, QUANTISED, Work, bits
+from bridge.comparison.energy import COMPUTE, MEMORY, MODELS, QUANTISED, Work, bits
 
 
 def test_bits_say_zero_to_t_spikes():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bridge.compare import Comparison
+    from bridge.comparison.compare import Comparison
 
 NETWORKS = ("ann", "twin", "converted", "surrogate")
 SHIFTS = {"ann": -0.09, "twin": -0.03, "converted": 0.03, "surrogate": 0.09}  # side by side, lest they hide each other

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 import snn
-from bridge import energy
+from bridge.comparison import energy
+from bridge.comparison.statistics import wilson
 from bridge.inference import Inference
 from bridge.rate import Converted
-from bridge.statistics import wilson
 
 
 def describe(network: Converted, inference: Inference, y: np.ndarray) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bridge.findings import NETWORKS, p_value
+from bridge.comparison.findings import NETWORKS, p_value
 from bridge.table import count, energy_unit, interval, runs
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def print_table(results: dict[str, Any]) -> None:
     Parameters
     ----------
     results : dict
-        Of a `bridge.compare.Comparison`.
+        Of a `bridge.comparison.compare.Comparison`.
     """
     from rich.console import Console
 

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 import ann
-from bridge import convert, neurobench, take_over, trace
+from bridge import convert, take_over, trace
+from bridge.comparison import neurobench
 from bridge.graph import Graph
 from bridge.nodes import Conv2d, Dense, Input, ReLU
 from bridge.rate import RateOptions, convert_by_rate

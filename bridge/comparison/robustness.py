@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 import snn
+from bridge.comparison.perturbations import IMAGES, PERTURBATIONS, Perturbation, coarse, lesions
+from bridge.comparison.statistics import interval_over_draws
 from bridge.convert import convert, take_over
-from bridge.perturbations import IMAGES, PERTURBATIONS, Perturbation, coarse, lesions
 from bridge.rate import Converted
-from bridge.statistics import interval_over_draws
 
 _BATCH = 256  # images whose values are held at once
 _NEVER = 1e30  # a threshold that no potential reaches

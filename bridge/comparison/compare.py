@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from bridge import energy, neurobench, robustness
+from bridge.comparison import energy, neurobench, robustness
+from bridge.comparison.fronts import fronts
+from bridge.comparison.portrait import describe, describe_twin, f_i_curve, price, raster, steps_to_decision
+from bridge.comparison.statistics import images_needed, paired_tests, wilson
 from bridge.convert import prepare, take_over
 from bridge.errors import ValidationError
-from bridge.fronts import fronts
 from bridge.inference import Inference
-from bridge.portrait import describe, describe_twin, f_i_curve, price, raster, steps_to_decision
 from bridge.rate import Converted, convert_by_rate, quantised_twin
-from bridge.statistics import images_needed, paired_tests, wilson
 from bridge.table import representatives
 
 SCHEMA = 2

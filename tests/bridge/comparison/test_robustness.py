@@ -3,8 +3,8 @@ import pytest
 
 import ann
 from bridge import convert, take_over
-from bridge.perturbations import PERTURBATIONS, Perturbation
-from bridge.robustness import Contestants, hidden, lesion, measure
+from bridge.comparison.perturbations import PERTURBATIONS, Perturbation
+from bridge.comparison.robustness import Contestants, hidden, lesion, measure
 
 NAMES = {"ann", "twin", "converted", "surrogate"}
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from pages import HOSTILE, Page
 
-from bridge import energy
-from bridge.compare import Comparison
-from bridge.findings import NETWORKS, p_value
-from bridge.fronts import fronts
-from bridge.perturbations import PERTURBATIONS
-from bridge.portrait import describe_twin, price
-from bridge.report import render
-from bridge.seeds import summarise
-from bridge.statistics import images_needed, paired_tests, wilson
-from bridge.terminal import _brief, print_table
+from bridge.comparison import energy
+from bridge.comparison.compare import Comparison
+from bridge.comparison.findings import NETWORKS, p_value
+from bridge.comparison.fronts import fronts
+from bridge.comparison.perturbations import PERTURBATIONS
+from bridge.comparison.portrait import describe_twin, price
+from bridge.comparison.report import render
+from bridge.comparison.seeds import summarise
+from bridge.comparison.statistics import images_needed, paired_tests, wilson
+from bridge.comparison.terminal import _brief, print_table
 
 
 def entry(t, names, *, samples, right, spikes=2.0, neurons=100):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from bridge.perturbations import IMAGES, coarse, gaussian, lesions, occlusion, salt_and_pepper
+from bridge.comparison.perturbations import IMAGES, coarse, gaussian, lesions, occlusion, salt_and_pepper
 
 
 def rng():
