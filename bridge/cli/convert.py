@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ EXAMPLES = """
 where weights.pt is of allornone train, net.py defines a function build that returns a torch.nn.Module, and net.pt is
 written by torch.save(module.state_dict(), "net.pt").
 """
-PAGE, RESULTS = "report.html", "report.json"
+NETWORK, PAGE, RESULTS = "network.nir", "report.html", "report.json"
 
 
 def convert(
@@ -36,7 +36,7 @@ def convert(
             "FILE.py:FUNCTION, a function that returns a torch.nn.Module.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    out: Annotated[Path, typer.Option(help="Folder for the network and its report.")],
     weights: Annotated[
         Path | None, typer.Option(help="Weights of the architecture or the function's module; else it is trained.")
     ] = None,
@@ -63,8 +63,8 @@ def convert(
 ) -> None:
     """Convert a trained network into a spiking one, and say of every node what became of it and how far it is off.
 
-    Writes report.html and report.json to the output folder. What cannot be converted is refused by name, with exit
-    code 1; wrong arguments end with 2.
+    Writes report.html and report.json to the output folder, and the network as network.nir where NIR can say it, which
+    it cannot by event. What cannot be converted is refused by name, with exit code 1; wrong arguments end with 2.
     """
     with errors_told(debug):
         if method not in ("rate", "event"):
@@ -93,4 +93,20 @@ def convert(
         report.save_html(out / PAGE)
         report.save_json(out / RESULTS)
         typer.echo((out / RESULTS).read_text(encoding="utf-8") if as_json else str(report))
-        typer.echo(f"written to {out}: {PAGE}, {RESULTS}", err=True)
+        written = [PAGE, RESULTS, *_network(converted, out)]
+        typer.echo(f"written to {out}: {', '.join(written)}", err=True)
+
+
+def _network(converted: Any, out: Path) -> list[str]:
+    """Write the network, if NIR can say it; what it leaves out is told."""
+    import bridge
+
+    try:
+        notes = bridge.to_nir(converted, out / NETWORK)
+    except bridge.ConversionError as error:
+        (out / NETWORK).unlink(missing_ok=True)  # of an earlier run
+        typer.echo(f"{NETWORK} is not written: {error}", err=True)
+        return []
+    for note in notes:
+        typer.echo(f"{NETWORK}: {note}", err=True)
+    return [NETWORK]

@@ -9,6 +9,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import ann
+import bridge
 from bridge.cli import app
 
 torch.set_num_threads(1)
@@ -72,7 +73,8 @@ def built(seed=0):
 def test_an_architecture_is_trained_and_converted(run, tmp_path):
     result = run("mlp", "--epochs", "1", *QUICK)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["network.nir", "report.html", "report.json"]
+    assert bridge.from_nir(tmp_path / "out" / "network.nir").network.populations.keys() >= {"relu1", "relu2"}
     told = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (told["method"], told["settings"]) == ("rate", {"T": 8})
     assert told["measurement"]["samples"] == 30
@@ -174,6 +176,7 @@ def test_by_event_what_is_graded_must_be_allowed(run, tmp_path):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert (told["method"], told["settings"]) == ("event", {"K": 8})
+    assert "network.nir is not written" in result.stderr
     assert all(layer["unevenness"] < 1e-9 for layer in told["measurement"]["layers"])
     refused = run("net.py:gated", *event)
     assert refused.exit_code == 1, refused.output
