@@ -10,6 +10,7 @@ from bridge.inference import Inference
 from bridge.nir import from_nir, to_nir
 from bridge.plan import Verdict
 from bridge.rate import Converted, RateOptions, quantised_twin
+from bridge.sources import from_onnx, from_state_dict
 from bridge.trace import trace
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "certify",
     "convert",
     "from_nir",
+    "from_onnx",
+    "from_state_dict",
     "quantised_twin",
     "take_over",
     "to_nir",

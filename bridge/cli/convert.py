@@ -32,8 +32,8 @@ def convert(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="Architecture (`allornone models` lists them), a file of weights by `allornone train`, or "
-            "FILE.py:FUNCTION, a function that returns a torch.nn.Module.",
+            help="Architecture (`allornone models` lists them), a file of weights by `allornone train`, an .onnx "
+            "file, or FILE.py:FUNCTION, a function that returns a torch.nn.Module.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the network and its report.")],

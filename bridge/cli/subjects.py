@@ -6,12 +6,13 @@ import runpy
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from bridge.errors import ScriptError, ValidationError
 from bridge.simulate import told
+from bridge.sources import from_onnx, from_state_dict
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,8 +62,8 @@ def load_module(model: str, weights: Path | None, data: ann.Dataset, epochs: int
     ----------
     model : str
         An architecture of `ann.MODELS`, which is trained unless there are weights for it; a file of weights that
-        `allornone train` wrote, which says its architecture; or FILE.py:FUNCTION, a function without arguments that
-        returns a module.
+        `allornone train` wrote, which says its architecture; an .onnx file; or FILE.py:FUNCTION, a function without
+        arguments that returns a module.
     weights : Path or None
         A file of weights: of `ann.save_weights`, or the module's own `state_dict` written by `torch.save`.
     data : Dataset
@@ -86,21 +87,27 @@ def load_module(model: str, weights: Path | None, data: ann.Dataset, epochs: int
     path, colon, function = model.rpartition(":")
     if colon and path.endswith(".py"):
         module = _made(Path(path), function)
-        return module if weights is None else _weighted(module, weights)
+        return module if weights is None else from_state_dict(lambda: module, weights)
+    if model.endswith(".onnx"):
+        return from_onnx(model)
     if model.startswith("spiking-"):
         remedy = "`allornone compare` takes it over; in Python bridge.take_over does"
         raise ValidationError(f"MODEL = {model!r} spikes already: {remedy}")
     if model in ann.MODELS:
         module = ann.build_for(model, data, seed=seed)
-        return _weighted(module, weights) if weights is not None else _trained(model, module, data, epochs, seed)
+        return (
+            from_state_dict(lambda: module, weights)
+            if weights is not None
+            else _trained(model, module, data, epochs, seed)
+        )
     if Path(model).is_file() and weights is None:
         name = str(ann.load_metadata(model).get("model"))
         if name not in ann.MODELS:
             raise ValidationError(f"{model} does not say its architecture; name it, and give the file by --weights")
-        return _weighted(ann.build_for(name, data, seed=seed), Path(model))
+        return from_state_dict(lambda: ann.build_for(name, data, seed=seed), model)
     known = ", ".join(ann.MODELS)
     raise ValidationError(
-        f"MODEL = {model!r} is neither one of {known}, nor FILE.py:FUNCTION, nor a file of weights by itself"
+        f"MODEL = {model!r} is neither one of {known}, nor FILE.py:FUNCTION, nor an .onnx file, nor one of weights"
     )
 
 
@@ -134,31 +141,4 @@ def _made(path: Path, function: str) -> nn.Module:
         sys.path.pop(0)
     if not isinstance(module, nn.Module):
         raise ValidationError(f"{path}: {function}() gives {module!r}, not a torch.nn.Module")
-    return module
-
-
-def _weighted(module: nn.Module, path: Path) -> nn.Module:
-    """Load weights into a module; no code in the file is ever run."""
-    import torch
-
-    import ann
-    from ann.weights import FORMAT, check_fits
-
-    if not path.is_file():
-        raise ValidationError(f"there is no file of weights {path}")
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    # A damaged or foreign file fails in whatever way the parser happens to meet it.
-    except Exception as error:
-        raise ann.DataError(
-            f"{path} cannot be read as weights. Whole pickled modules are refused, since reading one runs its code: "
-            "write torch.save(module.state_dict(), path)"
-        ) from error
-    if isinstance(content, dict) and content.get("format") == FORMAT:
-        ann.load_weights(module, path)
-        return module
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise ann.DataError(f"{path} holds no state_dict: write torch.save(module.state_dict(), path)")
-    check_fits(module, content, path)
-    module.load_state_dict(content)
     return module
