@@ -23,7 +23,7 @@ import snn
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 import reference_zoo as reference
 
-CALIBRATION, SAMPLES = 8, 2
+CALIBRATION, SAMPLES = 64, 2
 LEVELS = 32
 
 
@@ -32,9 +32,9 @@ def network(family: str, images: torch.Tensor) -> torch.nn.Module:
     module = reference.model(family)
     for part in module.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
-            part.momentum = 1.0
+            part.train().momentum = 1.0
     with torch.no_grad():
-        module.train()(images)
+        module(images)
     return module.eval()
 
 
