@@ -19,6 +19,7 @@ FLOORS = [
         "memory",
         "units",
         "jit",
+        "lanes",
         "structs",
         "arithmetic",
         "quantiles",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,9 +31,9 @@ class Lesioned(Converted):
 
     silenced: Mapping[str, np.ndarray]
 
-    def simulation(self, batch: int = 1, threads: int = 1) -> snn.Simulation:
-        """Return a simulation as `Converted.simulation` does, with the silent neurons' thresholds out of reach."""
-        simulation = super().simulation(batch, threads)
+    def _simulation(self, batch: int, threads: int, spikes: Literal["listed", "counted"]) -> snn.Simulation:
+        # As without lesions, but the silent neurons' thresholds are out of reach.
+        simulation = super()._simulation(batch, threads, spikes)
         for layer in self.layers:
             if layer.name in self.silenced:
                 population = self.network.populations[layer.name]
@@ -45,7 +45,8 @@ class Lesioned(Converted):
 
 def lesion(converted: Converted, silenced: Mapping[str, np.ndarray]) -> Lesioned:
     """Return a converted network with some of its neurons silenced; see `Lesioned`."""
-    return Lesioned(**{**vars(converted), "silenced": silenced})
+    kept: dict[str, Any] = {part.name: getattr(converted, part.name) for part in fields(converted) if part.init}
+    return Lesioned(**{**kept, "silenced": silenced})
 
 
 @dataclass(frozen=True, eq=False)

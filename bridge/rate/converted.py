@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Converted:
     thresholds: dict[str, np.ndarray]
     options: RateOptions
     notes: tuple[str, ...]
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def macs(self) -> dict[str, int]:
@@ -84,7 +86,20 @@ class Converted:
 
     def simulation(self, batch: int = 1, threads: int = 1) -> snn.Simulation:
         """Return a simulation of the network for so many samples at once; see `encode` for their input."""
-        return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads)
+        return self._simulation(batch, threads, "listed")
+
+    def _simulation(self, batch: int, threads: int, spikes: Literal["listed", "counted"]) -> snn.Simulation:
+        return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads, spikes=spikes)
+
+    def _kept_simulation(self, batch: int, threads: int, listed: bool) -> snn.Simulation:
+        """Return the simulation of the last run, if it fits, since to lower a network takes longer than to run it."""
+        # They may be the output, or random input that is told of.
+        listed = listed or self.layers[-1].kind != "readout" or self.options.input == "poisson"
+        spikes = "listed" if listed else "counted"
+        if self._kept.get("arguments") != (batch, threads, spikes):
+            self._kept["simulation"] = self._simulation(batch, threads, spikes)
+            self._kept["arguments"] = batch, threads, spikes
+        return self._kept["simulation"]
 
     def encode(self, simulation: snn.Simulation, samples: np.ndarray) -> None:
         """Give a simulation samples (batch, *shape) in the module's own layout, as currents or as rates of trains."""
@@ -136,7 +151,7 @@ class Converted:
         if readout != Readout() and any(isinstance(node, Leaky) for node in self.graph.nodes.values()):
             raise ValidationError("read_from and margin are for converted networks; this one spiked before")
         parts, done = [], 0
-        for recording, count, seconds in self._recordings(samples, threads, batch):
+        for recording, count, seconds in self._recordings(samples, threads, batch, readout != Readout()):
             parts.append(self._read(recording, count, seconds, readout))
             done += count
             if report is not None:
@@ -151,7 +166,7 @@ class Converted:
         ValidationError
             As `run`.
         """
-        for recording, count, seconds in self._recordings(samples, threads, batch):
+        for recording, count, seconds in self._recordings(samples, threads, batch, False):
             inference = self._read(recording, count, seconds, Readout())
             activations, operations = {}, {}
             if self.options.input == "poisson":
@@ -161,7 +176,7 @@ class Converted:
             for layer in self.layers:
                 if layer.kind == "readout":
                     continue
-                spikes = recording.spikes[layer.name].counts()[:count]
+                spikes = recording.counts(layer.name)[:count]
                 operations[layer.name] = spikes @ recording.fan_out[layer.name]
                 if layer.name in self.thresholds:
                     activations[layer.name] = layer.said(spikes)
@@ -225,13 +240,15 @@ class Converted:
         axis = layout.axis % len(layout.shape) + 1
         return np.moveaxis(change(np.moveaxis(a, axis, 1), self.thresholds[name]), 1, axis)
 
-    def _recordings(self, samples: np.ndarray, threads: int, batch: int) -> Iterator[tuple[snn.Recording, int, float]]:
-        """Simulate samples; yields recordings, how many samples of each count, and the seconds it took."""
+    def _recordings(
+        self, samples: np.ndarray, threads: int, batch: int, listed: bool
+    ) -> Iterator[tuple[snn.Recording, int, float]]:
+        """Simulate samples; yields recordings, spikes listed or not, how many samples of each count, and seconds."""
         samples = check_samples(samples, self.graph.shapes()[self.graph.input])
         if self.options.input == "poisson":
             check_probabilities(samples)
         batch = min(positive_integer("batch", batch), len(samples))
-        simulation = self.simulation(batch, threads)
+        simulation = self._kept_simulation(batch, threads, listed)
         for start in range(0, len(samples), batch):
             chosen = samples[start : start + batch]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
@@ -256,16 +273,22 @@ class Converted:
         course = self._course(recording)[:samples]
         scores, steps_read = readout.read(course) if readout != Readout() else (course[:, -1], None)
         scores, course = self._ended(scores), self._ended(course)
-        until = np.full(samples, self.duration) if steps_read is None else self.layers[-1].first - 1 + steps_read
-        counts = {name: counts_until(record, until) for name, record in recording.spikes.items()}
-        events = np.array([count @ recording.fan_out[name] for name, count in counts.items()], np.int64)
-        firing = {layer.name: counts[layer.name] for layer in self.layers if layer.kind != "readout"}
+        names = [layer.name for layer in self.layers if layer.kind != "readout"]
+        if steps_read is None:
+            firing = {name: recording.counts(name)[:samples] for name in names}
+            events = recording.synaptic_events()[:samples]
+        else:
+            until = self.layers[-1].first - 1 + steps_read
+            counts = {name: counts_until(record, until) for name, record in recording.spikes.items()}
+            operations = [count @ recording.fan_out[name] for name, count in counts.items()]
+            events = np.array(operations, np.int64).sum(axis=0)
+            firing = {name: counts[name] for name in names}
         return Inference(
             scores=scores,
             course=course,
             spikes=np.array([count.sum(axis=1) for count in firing.values()], np.int64).reshape(-1, samples).T,
             counts={name: count.sum(axis=0) for name, count in firing.items()},
-            synaptic_events=events.sum(axis=0),
+            synaptic_events=events,
             seconds=seconds,
             steps_read=steps_read,
         )

@@ -5,7 +5,10 @@ The equations stand in `snn.neurons.integrate_and_fire`, whose models compute th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from snn.arithmetic import fma
 from snn.jit import compiled
@@ -91,6 +94,23 @@ class TwoAlphas(NamedTuple):
     gain_rise_in: float
 
 
+class Prompt(NamedTuple):
+    """What `step_prompt` needs: as `Delta`."""
+
+    decay: float
+    drive: float
+    gain: float
+    v_threshold: float
+    kept: float
+    base: float
+
+
+class PromptState(NamedTuple):
+    """v in mV."""
+
+    v: float
+
+
 class DeltaState(NamedTuple):
     """v in mV; steps of refractoriness left."""
 
@@ -170,6 +190,29 @@ def step_delta(p, s, x, armed):
     v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive)) + x.delta
     v, refractory, spiked = fire(p, s.v, v, s.refractory, p.v_threshold, armed)
     return DeltaState(v, refractory), spiked
+
+
+@step_of(Prompt)
+def step_prompt(p, s, x, armed):
+    """As `step_delta`, of a neuron that is never refractory."""
+    v = fma(p.gain, x.current, fma(p.decay, s.v, p.drive)) + x.delta
+    spiked = v >= (p.v_threshold if armed else math.inf)
+    return PromptState(fma(p.kept, v, p.base) if spiked else v), spiked
+
+
+def without_refractoriness(parameters: Any, state: Any) -> tuple[Any, Any]:
+    """Return the parameters and state of neurons without what counts refractory steps, where none are; else as given.
+
+    Their step gives the same, with less to load and store.
+
+    Parameters
+    ----------
+    parameters, state : NamedTuple
+        Of numbers or arrays.
+    """
+    if isinstance(parameters, Delta) and not np.any(parameters.refractory_steps) and not np.any(state.refractory):
+        return Prompt(*parameters[: len(Prompt._fields)]), PromptState(state.v)
+    return parameters, state
 
 
 @step_of(Exponential)

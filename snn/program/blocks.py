@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snn.program.tables import BANK, Blocks, Slices
+from snn.program.tables import BANK, NEVER, Blocks, Slices
 from snn.random import STRIP
 
 _WORTH = 8192  # neurons times steps, some 10 microseconds, that each thread must have to do between two meetings
 _LONG = 4096  # steps that a stage without a window runs at a time
+NEAR = 2048  # neurons whose state stays in the first-level cache
+NEAR_WEIGHTS = 2**18  # weights that stay in the second-level cache
 _FULL = BANK - 4096  # slots of a block, at most: cuts at whole strips make some a little larger
 
 
@@ -51,12 +53,16 @@ def _cut(sizes: list[int], parts: int) -> list[np.ndarray]:
     return cuts
 
 
-def _parts(neurons: int, slots: int, window: int, threads: int) -> int:
+def _parts(neurons: int, slots: int, near: int, window: int, threads: int) -> int:
     """Return the number of blocks of a stage.
 
-    Each is at most a bank. There are as many for every thread, unless threads would meet more often than it is worth.
+    Each is at most a bank and, in a stage without a window, which runs through all steps block after block, has at most
+    about `near` neurons. There are as many for every thread, unless threads would meet more
+    often than it is worth.
     """
     banks = max(1, math.ceil(slots / _FULL))
+    if window == NEVER:
+        banks = max(banks, math.ceil(neurons / near))
     if threads > 1 and neurons * min(window, _LONG) < _WORTH * threads:
         return banks
     shared = math.ceil(banks / threads) * threads
@@ -64,7 +70,13 @@ def _parts(neurons: int, slots: int, window: int, threads: int) -> int:
 
 
 def lay_out(
-    stages: list[list[int]], windows: np.ndarray, sizes: np.ndarray, ports: np.ndarray, whole: set[int], threads: int
+    stages: list[list[int]],
+    windows: np.ndarray,
+    sizes: np.ndarray,
+    ports: np.ndarray,
+    near: np.ndarray,
+    whole: set[int],
+    threads: int,
 ) -> Layout:
     """Cut nodes into slices and give every slice its block and slots.
 
@@ -78,6 +90,8 @@ def lay_out(
         Steps for which the blocks of each stage run without looking at one another.
     sizes, ports : ndarray of int64 (nodes,)
         Neurons of each node, and ports that events arrive at.
+    near : ndarray of int64 (nodes,)
+        Neurons whose state and weights of patterns stay in the caches; more do no harm where synapses are listed.
     whole : set of int
         Nodes that must not be cut.
     threads : int
@@ -87,7 +101,10 @@ def lay_out(
     block_count = []
     for nodes, window in zip(stages, windows.tolist(), strict=True):
         free = [i for i in nodes if i not in whole]
-        parts = _parts(int(sizes[free].sum()), int((sizes * ports)[free].sum()), window, threads) if free else 1
+        parts = 1
+        if free:
+            neurons, slots = int(sizes[free].sum()), int((sizes * ports)[free].sum())
+            parts = _parts(neurons, slots, int(near[free].min()), window, threads)
         block_count.append(parts)
         cuts |= dict(zip(free, _cut([int(sizes[i]) for i in free], parts), strict=True))
         cuts |= {i: np.array([0, sizes[i]]) for i in nodes if i in whole}

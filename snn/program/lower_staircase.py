@@ -265,7 +265,7 @@ def lower_staircase(network: Network, weight_bits: int = 32) -> StaircaseProgram
     Parameters
     ----------
     network : Network
-    weight_bits : {32, 16}
+    weight_bits : {32, 24, 16}
         To how many bits weights are rounded.
 
     Raises
@@ -273,8 +273,8 @@ def lower_staircase(network: Network, weight_bits: int = 32) -> StaircaseProgram
     ValidationError
         If what the network says does not go with staircase neurons, such as traces or times of activity.
     """
-    if weight_bits not in (32, 16):
-        raise ValidationError("lower", "weight_bits", weight_bits, "32 or 16")
+    if weight_bits not in (32, 24, 16):
+        raise ValidationError("lower", "weight_bits", weight_bits, "32, 24 or 16")
     for p in network.populations.values():
         if p.active != (0.0, float("inf")):
             raise ValidationError(f"population {p.name!r}", "active", p.active, "nothing: staircase neurons always are")

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from snn import checks
-from snn.connectivity import Conv2d, MaxPool2d, SumPool2d
+from snn.connectivity import Conv2d, Dense, MaxPool2d, SumPool2d
 from snn.errors import ValidationError
 from snn.network import Network, Population, Projection, Source
 from snn.program import neurons, synapses
-from snn.program.blocks import lay_out
+from snn.program.blocks import NEAR, NEAR_WEIGHTS, lay_out
 from snn.program.building import Rows, build_rows
 from snn.program.currents import current_table
 from snn.program.lists import Listed, notes_of
@@ -36,6 +36,7 @@ from snn.program.tables import (
     Synapses,
 )
 from snn.program.varying import lower_varying
+from snn.random import STRIP
 from snn.stimuli import Counts, GammaTrains, InhomogeneousPoisson, Poisson, SpikeTrains
 
 _TRAINS = {
@@ -95,17 +96,23 @@ class _Lowering:
             columns["active_from"][i] = self._step(item, item.active[0])
             columns["active_until"][i] = self._step(item, item.active[1])
             quantum, flow = quantum + ports, flow + item.size
-        windows = {
-            p.target.name for p in self.network.projections if isinstance(p.rule, Conv2d | SumPool2d | MaxPool2d)
-        }
+        arriving = [p for p in self.network.projections if not p.flows]
+        windows = {p.target.name for p in arriving if isinstance(p.rule, Conv2d | SumPool2d | MaxPool2d)}
         whole = {i for i, item in enumerate(self.order) if item.name in windows or not isinstance(item, Population)}
         ends = [
             (self.node[p.source.name], self.node[p.target.name], synapses.delay_bounds(p, self.dt)[0])
-            for p in self.network.projections
-            if p.rule is not None and not p.flows
+            for p in arriving
+            if p.rule is not None
         ]
+        near = np.full(len(self.order), NEAR)
+        for p in arriving:
+            i = self.node[p.target.name]
+            if p.rule is None or synapses.has_list(p):
+                near[i] = NEVER
+            elif isinstance(p.rule, Dense):
+                near[i] = max(STRIP, min(near[i], NEAR_WEIGHTS // p.source_size))
         stages, window = stages_of(len(self.order), ends)
-        self.layout = lay_out(stages, window, columns["size"], columns["ports"], whole, self.threads)
+        self.layout = lay_out(stages, window, columns["size"], columns["ports"], near, whole, self.threads)
         columns["first_slice"] = self.layout.first_slice
         self.stages = Stages(self.layout.first_block, window)
         self.columns, self.ports, self.flows = columns, quantum, flow
@@ -218,7 +225,7 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) 
         Step in ms.
     threads : int
         How many build, and among how many the work is to be shared.
-    weight_bits : {32, 16}
+    weight_bits : {32, 24, 16}
         To how many bits weights are rounded.
 
     Raises
@@ -229,8 +236,8 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32) 
         If the synapses do not fit into memory.
     """
     dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
-    if weight_bits not in (32, 16):
-        raise ValidationError("lower", "weight_bits", weight_bits, "32 or 16")
+    if weight_bits not in (32, 24, 16):
+        raise ValidationError("lower", "weight_bits", weight_bits, "32, 24 or 16")
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
     for source in network.sources.values():

@@ -38,6 +38,9 @@ class Recording:
         Step (of the exact engine, the length of its windows), begin and end in ms.
     batch : int
         Samples simulated.
+    counted : dict of str to ndarray of int64 (batch, neurons), optional
+        Where spikes are counted and not listed (see `snn.Simulation`), the number of each recorded neuron; there is
+        nothing in `spikes` then.
     """
 
     spikes: dict[str, SpikeRecord]
@@ -48,6 +51,14 @@ class Recording:
     start: float
     stop: float
     batch: int
+    counted: dict[str, np.ndarray] | None = None
+
+    def counts(self, population: str) -> np.ndarray:
+        """Return the number of spikes of every recorded neuron of a population, int64 (batch, neurons)."""
+        names = self.spikes if self.counted is None else self.counted
+        if population not in names:
+            raise ValidationError("Recording", "population", population, f"one of {', '.join(names)}")
+        return self.spikes[population].counts() if self.counted is None else self.counted[population]
 
     def trace(self, population: str, variable: str = "v") -> Trace:
         """Return the first trace of a variable of a population."""
@@ -71,7 +82,11 @@ class Recording:
         ------
         ResourceError
             If the file cannot be written.
+        ValidationError
+            If spikes were counted and not listed.
         """
+        if self.counted is not None:
+            raise ValidationError("Recording", "spikes", "counted", 'spikes="listed" of the Simulation, to save them')
         sonata.write(self, path)
 
     @classmethod
@@ -191,12 +206,14 @@ class Recording:
 def join(parts: Iterable[Recording]) -> Recording:
     """Put recordings of stretches that follow one another together."""
     parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
     first, last = parts[0], parts[-1]
     spikes = {}
     for name, record in first.spikes.items():
         names = ["samples", "steps", "neurons", *([] if record.offsets is None else ["offsets"])]
         columns = {n: np.concatenate([getattr(part.spikes[name], n) for part in parts]) for n in names}
-        if first.batch > 1 and len(parts) > 1:
+        if first.batch > 1:
             order = np.argsort(columns["samples"], kind="stable")
             columns = {n: column[order] for n, column in columns.items()}
         spikes[name] = replace(record, **columns, stop=last.stop)
@@ -209,4 +226,7 @@ def join(parts: Iterable[Recording]) -> Recording:
         for same in zip(*(part.traces for part in parts), strict=True)
     )
     events = np.sum([part.events for part in parts], axis=0)
-    return replace(first, spikes=spikes, traces=traces, events=events, stop=last.stop)
+    counted = None
+    if first.counted is not None:
+        counted = {name: np.sum([(part.counted or {})[name] for part in parts], axis=0) for name in first.counted}
+    return replace(first, spikes=spikes, traces=traces, events=events, stop=last.stop, counted=counted)

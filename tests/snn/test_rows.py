@@ -96,7 +96,7 @@ def test_weights_of_16_bits_err_by_at_most_2_to_the_minus_15():
     weights = np.random.default_rng(3).uniform(-1.0, 1.0, 1_000)
     error = np.abs(np.array([row[2] for row in listed(edges(weights, 1.0), weight_bits=16)]) - weights)
     assert 2.0**-18 < error.max() <= 2.0**-15
-    with pytest.raises(snn.ValidationError, match=r"weight_bits = 8 .* 32 or 16"):
+    with pytest.raises(snn.ValidationError, match=r"weight_bits = 8 .* 32, 24 or 16"):
         snn.Simulation(edges(weights, 1.0), weight_bits=8)
 
 
@@ -125,7 +125,7 @@ def test_a_layer_that_must_not_be_cut_has_several_banks():
     ends = np.arange(0, 80_000, 1_000)
     weights = np.where(ends % 2_000, 1e5, -1e5)
     net.connect(source, target, snn.Edges(np.resize([0, 1], 80), ends), weight=weights, delay=0.1)
-    assert len(snn.lower(net, 0.1).banks.slot) == 1 + 3  # of the image, and of 160,000 sums
+    assert len(snn.lower(net, 0.1).banks.slot) == 20 + 3  # of the image in blocks, and of 160,000 sums
     spikes = reach(net)
     assert {neuron for _, neuron in spikes} == set(ends[weights > 0].tolist())
     found = snn.lower(net, 0.1, 2).listed_synapses("source", "target")

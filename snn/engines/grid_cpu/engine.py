@@ -10,11 +10,13 @@ from snn import checks
 from snn.engines.contract import Spikes
 from snn.engines.grid_cpu import kernel, plastic
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
+from snn.engines.grid_cpu.gathering import make_gathers
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.threads import run_together
 from snn.errors import NumericalError, ResourceError
 from snn.memory import require
+from snn.neurons.steps import without_refractoriness
 from snn.program import Group, Program
 from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
 
@@ -74,7 +76,10 @@ class GridCpu:
             program.varying,
             program.probes,
             program.quanta,
+            None,
         )
+        gathers, self._space = make_gathers(program)
+        self.tables = self.tables._replace(gathers=gathers)
         self.inputs: dict[str, np.ndarray] = {}
         self.step = 0
         self.last_steps = 0
@@ -133,7 +138,7 @@ class GridCpu:
             shifts=np.zeros(len(program.currents.start), np.int64),
             numbers=np.arange(program.varying.courses.elements.max(initial=0), dtype=np.int32),
         )
-        self.scratch = [kernel.make_scratch() for _ in range(self.threads)]
+        self.scratch = [kernel.make_scratch(self._space) for _ in range(self.threads)]
         self.states = [
             type(group.state)(*(_aligned(np.repeat(column[None], batch, axis=0)) for column in group.state))
             for group in program.groups
@@ -164,15 +169,24 @@ class GridCpu:
         """Turn amplitudes into integers, as fine as sums of them times weights leave room for, sample by sample."""
         currents = self.program.currents
         place = slice(int(currents.first_drive[c]), int(currents.first_drive[c] + currents.size[c]))
-        before = self.memory.drives[:, place].copy()
+        flows = currents.start[c] < self.step <= currents.stop[c]  # now
+        before = self.memory.drives[:, place].copy() if flows else None
         largest = np.abs(amplitudes).max(axis=1, initial=0.0)
         exponent = np.frexp(largest)[1]
         bits = self._amplitude_bits[c]
         shift = np.where(largest > 0, bits - exponent, 0).astype(np.int64)
         integers = np.rint(np.ldexp(amplitudes, shift[:, None])).astype(np.int64)
-        kernel.drive(self.tables, self.memory, c, np.ascontiguousarray(integers), shift)
-        if currents.start[c] < self.step <= currents.stop[c]:  # it flows now
+        self._drive(self.tables, c, np.ascontiguousarray(integers), shift, min(self.threads, self.batch))
+        if before is not None:
             self.memory.flows[:, self._flow_of(c)] += self.memory.drives[:, place] - before
+
+    def _drive(self, tables: Tables, c: int, amplitudes: np.ndarray, shift: np.ndarray, threads: int) -> None:
+        numbers, memory = np.arange(amplitudes.shape[1], dtype=np.int32), self.memory
+
+        def work(share, counter):
+            kernel.drive(tables, memory, c, amplitudes, shift, numbers, self.scratch[share], share, threads)
+
+        run_together(work, threads)
 
     def _flow_of(self, c: int) -> slice:
         """Return where the neurons that current `c` flows into are among `flows`."""
@@ -183,13 +197,15 @@ class GridCpu:
     def _bits(self, c: int) -> int:
         """Return how many bits amplitudes may have: sums of them times weights must stay in 62."""
         synapses, currents = self.program.synapses, self.program.currents
+        gathers: Any = self.tables.gathers
         sizes = self.tables._replace(
             synapses=synapses._replace(pattern_weights=np.abs(synapses.pattern_weights)),
             currents=currents._replace(weights=np.abs(currents.weights)),
+            gathers=gathers and gathers._replace(weights=np.abs(gathers.weights)),
         )
         source = self.program.inputs[self.program.current_sources[c]]
         one = np.ones((1, source.shape[-1]), np.int64)
-        kernel.drive(sizes, self.memory, c, one, np.zeros(1, np.int64))
+        self._drive(sizes, c, one, np.zeros(1, np.int64), 1)
         first = currents.first_drive[c]
         reach = int(self.memory.drives[0, first : first + currents.size[c]].max())
         return min(_AMPLITUDE_BITS, _SUM_BITS - reach.bit_length())
@@ -233,7 +249,7 @@ class GridCpu:
         span = Span(self.step, steps, self.history, self.seed, self.first_sample)
         self._give_trains(span)
         groups = tuple(
-            Group(parameters, state, group.arrivals)
+            Group(*self._needed(parameters, state), group.arrivals)
             for parameters, state, group in zip(self.parameters, self.states, self.program.groups, strict=True)
         )
         memory = self.memory
@@ -246,6 +262,12 @@ class GridCpu:
         self.step += steps
         self._check_finite()
         return self.step == goal
+
+    def _needed(self, parameters: Any, state: Any) -> tuple[Any, Any]:
+        """Return parameters and state of a group without what no neuron has use for."""
+        if self.program.probes.variable.any():  # one that might be left out is recorded
+            return parameters, state
+        return without_refractoriness(parameters, state)
 
     def _give_trains(self, span: Span) -> None:
         """List given spikes as if their neurons had fired."""
@@ -307,6 +329,25 @@ class GridCpu:
         kernel.collect(self.memory.ids, self.memory.ends, slices, self.history, self.last_steps, *found[:3])
         found.steps[:] += self.step - self.last_steps + 1
         return found
+
+    def take_counts(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return how often each neuron of all nodes has spiked in the last span, int64 (samples, neurons), by name.
+
+        And the number of synapses reached by the spikes of each sample, int64 (samples,).
+        """
+        program, memory = self.program, self.memory
+        counts = {name: np.zeros((self.batch, len(program.fan_out[name])), np.int64) for name in program.names}
+        events = np.zeros(self.batch, np.int64)
+        slices = [np.arange(*program.nodes.first_slice[node : node + 2]) for node in range(len(program.names))]
+
+        def work(share, counter):
+            for mine, name in zip(slices, program.names, strict=True):
+                given = memory.ids, memory.ends, mine, self.history, self.last_steps
+                kernel.tally(*given, program.fan_out[name], counts[name], events, share, threads)
+
+        threads = min(self.threads, self.batch)
+        run_together(work, threads)
+        return counts, events
 
     def take_traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return for each probe the times in ms recorded in the last span and the values, (samples, times, neurons)."""

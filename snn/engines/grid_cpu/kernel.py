@@ -13,12 +13,14 @@ import numpy as np
 
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
+from snn.engines.grid_cpu.gathering import Sorted, StepSpikes, gather, gather_product
 from snn.engines.grid_cpu.plastic import PlasticMemory, arrive_by_plastic_list
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
 from snn.engines.threads import meet
-from snn.jit import compiled, internal, uncounted
+from snn.jit import internal, uncounted
+from snn.lanes import LANES
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_words
 from snn.structs import by_reference
@@ -42,6 +44,7 @@ class Tables(NamedTuple):
     varying: tuple | None  # likewise
     probes: tuple
     quanta: np.ndarray
+    gathers: tuple | None  # likewise
 
 
 class Memory(NamedTuple):
@@ -75,12 +78,22 @@ class Scratch(NamedTuple):
     words: np.ndarray  # uint32: random words
     counts: np.ndarray  # uint32: what they say
     zeros: np.ndarray  # int64
+    sorted: Sorted
+    spare: np.ndarray  # int64: a vector of sums
 
 
-def make_scratch() -> Scratch:
-    """Return such space."""
+def make_scratch(space: Sorted) -> Scratch:
+    """Return such space, with that for sorted spikes."""
     eights, words = np.empty(STRIP // 8, np.uint64), np.empty(STRIP, np.uint32)
-    return Scratch(eights.view(np.uint8), eights, words, np.empty(STRIP, np.uint32), np.zeros(STRIP, np.int64))
+    return Scratch(
+        eights.view(np.uint8),
+        eights,
+        words,
+        np.empty(STRIP, np.uint32),
+        np.zeros(STRIP, np.int64),
+        Sorted(*map(np.empty_like, space)),
+        np.empty(LANES, np.int64),
+    )
 
 
 class Span(NamedTuple):
@@ -111,7 +124,7 @@ def _arrive_by_list(tables, memory, span, sample, block, k):
 
 
 @internal
-def _arrive_by_pattern(tables, memory, span, sample, s, k):
+def _arrive_by_pattern(tables, memory, span, sample, s, k, scratch):
     """Add what arrives at slice `s` in step `k` through projections that follow a pattern."""
     nodes, slices, projections = tables.nodes, tables.slices, tables.projections
     node, start, stop = slices.node[s], slices.start[s], slices.stop[s]
@@ -122,7 +135,11 @@ def _arrive_by_pattern(tables, memory, span, sample, s, k):
         if row < 0:
             continue
         slot = slices.slot[s] + projections.port[j] * (stop - start) - start
-        for other in range(nodes.first_slice[source], nodes.first_slice[source + 1]):
+        first_slice, end_slice = nodes.first_slice[source], nodes.first_slice[source + 1]
+        spikes = StepSpikes(memory.ids[sample], memory.ends[sample], row, first_slice, end_slice)
+        if gather(tables, j, spikes, sums, slot, start, stop, scratch):
+            continue
+        for other in range(first_slice, end_slice):
             begin, end = memory.ends[sample, other, row], memory.ends[sample, other, row + 1]
             if begin < end:
                 deliver(
@@ -249,7 +266,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
         place = gamma_trains(tables, memory, span, sample, s, k, place)
     else:
         if _any(nodes.first_incoming, node):
-            _arrive_by_pattern(tables, memory, span, sample, s, k)
+            _arrive_by_pattern(tables, memory, span, sample, s, k, scratch)
         if _any(nodes.first_noise, node):
             _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words, scratch.counts)
         varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words)
@@ -311,51 +328,54 @@ def run(tables, groups, memory, span, scratch, counter, share, shares):
     for stage in range(len(tables.stages.window)):
         first, begin = span.first + 1, tables.stages.first_block[stage]
         blocks = tables.stages.first_block[stage + 1] - begin
-        units = memory.sums.shape[0] * blocks
+        samples = memory.sums.shape[0]
+        units = samples * blocks
         while first <= span.first + span.steps:
             last = first - 1 + min(tables.stages.window[stage], span.first + span.steps - first + 1)
             for unit in range(units * share // shares, units * (share + 1) // shares):
-                sample, block = unit // blocks, begin + unit % blocks
+                block, sample = begin + unit // samples, unit % samples  # what a block reads serves all samples
                 _run_block(tables, groups, memory, span, sample, block, first, last, scratch)
             first = last + 1
             meeting += 1
             meet(counter, shares, meeting)
 
 
-@compiled
-def drive(tables, memory, c, amplitudes, shift):
-    """Compute what each target of current `c` receives, in quanta of its port.
+@uncounted
+def drive(tables, memory, c, amplitudes, shift, ids, scratch, share, shares):
+    """Compute what each target of current `c` receives, in quanta of its port; all threads call this together.
 
     Parameters
     ----------
     amplitudes : ndarray of int64 (samples, sources)
         Amplitudes as integers: 2^shift of them is 1 pA.
     shift : ndarray of int64 (samples,)
+    ids : ndarray of int32 (sources,)
+        0, 1, 2 ...
     """
-    currents = tables.currents
+    currents, drives = tables.currents, memory.drives
     j, size, first = currents.projection[c], currents.size[c], currents.first_drive[c]
-    sources = amplitudes.shape[1]
-    sums = np.zeros(size, np.int64)
-    counters = bests = np.zeros(0, np.int64)
-    ids = np.arange(sources).astype(np.int32)
-    weights = tables.synapses.pattern_weights
-    for sample in range(len(amplitudes)):
-        sums[:] = 0
+    begin, end = len(amplitudes) * share // shares, len(amplitudes) * (share + 1) // shares
+    for sample in range(begin, end):
+        for i in range(first, first + size):
+            drives[sample, i] = 0
         for i in range(currents.first_synapse[c], currents.first_synapse[c + 1]):
-            sums[currents.targets[i]] += currents.weights[i] * amplitudes[sample, currents.sources[i]]
-        if j >= 0:
-            for source in range(sources):
+            amount = amplitudes[sample, currents.sources[i]]
+            drives[sample, first + currents.targets[i]] += currents.weights[i] * amount
+    if j >= 0 and not gather_product(tables, j, amplitudes, begin, end, drives, first, size, scratch):
+        for sample in range(begin, end):
+            for source in range(amplitudes.shape[1]):
                 amount = amplitudes[sample, source]
                 if amount:
                     deliver(
-                        tables.projections, weights, j, ids, source, source + 1, amount, sums, 0, counters, bests,
-                        0, size,
+                        tables.projections, tables.synapses.pattern_weights, j, ids, source, source + 1, amount,
+                        drives[sample], first, memory.counters[sample], memory.bests[sample], 0, size,
                     )  # fmt: skip
+    for sample in range(begin, end):
         half = np.int64(1) << (shift[sample] - 1) if shift[sample] > 0 else np.int64(0)
-        for i in range(size):
-            total = sums[i]
-            down = max(shift[sample], 0)
-            memory.drives[sample, first + i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
+        down = max(shift[sample], 0)
+        for i in range(first, first + size):
+            total = drives[sample, i]
+            drives[sample, i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 
 
 @uncounted
@@ -369,6 +389,27 @@ def carry(ids, ends, first_place, steps, history):
                 ids[sample, first + e - begin] = ids[sample, e]
             for row in range(history + 1):
                 rows[row] = first + rows[steps + row] - begin
+
+
+@uncounted
+def tally(ids, ends, slices, history, steps, fan_out, counts, events, share, shares):
+    """Count the spikes of some slices of one node, and the synapses they reach; all threads call this together.
+
+    Parameters
+    ----------
+    fan_out : ndarray of int64 (neurons,)
+    counts, events : ndarray of int64 (samples, neurons), ndarray of int64 (samples,)
+        Are added to.
+    """
+    samples = ends.shape[0]
+    for sample in range(samples * share // shares, samples * (share + 1) // shares):
+        mine, reached = counts[sample], 0
+        for s in slices:
+            for e in range(np.uint64(ends[sample, s, history]), np.uint64(ends[sample, s, history + steps])):
+                neuron = np.uint64(ids[sample, e])
+                mine[neuron] += 1
+                reached += fan_out[neuron]
+        events[sample] += reached
 
 
 @uncounted

@@ -7,6 +7,7 @@ from numba.core import types
 from numba.extending import overload
 
 from snn.jit import internal, with_plain_form
+from snn.lanes import MARKS, list_marked
 from snn.neurons import step
 from snn.random import STRIP
 from snn.structs import fetch, head, load, store, tail
@@ -90,12 +91,11 @@ def update(
             store(old, sample, column, state)
             flags[i - low] = spiked
         flow += pace
-        for eight in range((high - low + 7) // 8):
-            if eights[eight]:
-                for i in range(8 * eight, min(8 * eight + 8, high - low)):
-                    if flags[i]:
-                        ids[place] = low + i
-                        place += 1
+        for i in range(high - low, (high - low + MARKS - 1) // MARKS * MARKS):
+            flags[i] = 0
+        for pair in range((high - low + MARKS - 1) // MARKS):
+            if eights[2 * pair] | eights[2 * pair + 1]:
+                place = list_marked(ids, place, low + MARKS * pair, flags, MARKS * pair)
     return place
 
 

@@ -1,0 +1,128 @@
+"""Dense and convolutional patterns gathered target by target: the sums are those of synapses taken one by one."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import snn
+from snn.engines.grid_cpu.gathering import make_gathers
+
+STEPS = 8
+
+
+def blocks(rng, shape, f):
+    """Weights that are the same over f by f elements of the kernel, as average pooling leaves them."""
+    return np.repeat(np.repeat(rng.normal(0, 0.4, shape), f, axis=0), f, axis=1)
+
+
+def layered_network(seed):
+    """Images one behind the other and a dense layer, with windows of all kinds, driven by currents."""
+    rng = np.random.default_rng(seed)
+    net = snn.Network(seed=seed % 1000)
+    f, stride = int(rng.integers(1, 3)), int(rng.integers(1, 3))
+    channels, outputs = int(rng.integers(1, 3)), int(rng.choice([2, 33]))
+    size, padding = (int(rng.integers(1, 3)), int(rng.integers(1, 3))), int(rng.integers(0, 2))
+    kernel = blocks(rng, (*size, channels, outputs), f)
+    rule = snn.Conv2d(kernel, stride=(f * stride, f), padding=padding)
+    image = net.population("image", (4, 5, channels), snn.IF(), initial={"v": snn.Uniform(0.0, 1.0)})
+    current = net.current("current", rng.normal(0, 1, (6, 6, 2)), start=1.0, stop=6.0)
+    net.connect(current, image, snn.Conv2d(rng.normal(0, 0.2, (3, 2, 2, channels))))
+    net.connect(net.current("even", rng.uniform(0, 0.5, 3)), image, snn.Dense(rng.normal(0, 0.3, (image.size, 3))))
+    beta = rng.uniform(0.5, 1.0, int(np.prod(rule.target_shape(image.shape))))
+    reset = str(rng.choice(["hard", "soft"]))
+    pooled = net.population("pooled", rule.target_shape(image.shape), snn.DiscreteLIF(beta=beta, reset=reset))
+    net.connect(image, pooled, rule)
+    net.connect(image, pooled, snn.Dense(rng.normal(0, 0.1, (pooled.size, image.size))), delay=2.0)
+    out = net.population("out", 20, snn.IF(), active=(1.0, 7.0))
+    net.connect(pooled, out, snn.Dense(rng.normal(0.3, 0.5, (20, pooled.size))))
+    net.connect(out, out, snn.Dense(rng.normal(0, 0.1, (20, 20))))
+    for population in (image, pooled, out):
+        net.record(population, "v", every=1.0)
+    return net
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32 - 1), threads=st.sampled_from([1, 2]))
+def test_spikes_and_potentials_are_the_reference_s(seed, threads):
+    network = layered_network(seed)
+    spikes, traces = reference.simulate(network, 1.0, STEPS)
+    recording = snn.Simulation(network, dt=1.0, threads=threads, batch=2).run(float(STEPS))
+    for name, record in recording.spikes.items():
+        for sample in range(2):
+            mine = record.samples == sample
+            assert list(zip(record.steps[mine].tolist(), record.neurons[mine].tolist(), strict=True)) == sorted(
+                spikes[name]
+            )
+    for trace in recording.traces:
+        np.testing.assert_array_equal(trace.values[0], traces[trace.population])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_narrow_sums_are_the_wide_ones(seed, monkeypatch):
+    network = layered_network(seed)
+
+    def run():
+        simulation = snn.Simulation(network, dt=1.0, weight_bits=24)
+        return simulation.run(float(STEPS)), simulation._engine.tables.gathers
+
+    narrow, gathers = run()
+    assert gathers.narrow[gathers.gathered == 1].any()
+    monkeypatch.setattr("snn.engines.grid_cpu.gathering._NARROW_SUM", 0)
+    wide, gathers = run()
+    assert not gathers.narrow.any()
+    for name, record in narrow.spikes.items():
+        np.testing.assert_array_equal(record.neurons, wide.spikes[name].neurons)
+        np.testing.assert_array_equal(record.steps, wide.spikes[name].steps)
+    for trace, other in zip(narrow.traces, wide.traces, strict=True):
+        np.testing.assert_array_equal(trace.values, other.values)
+
+
+def test_sums_that_might_not_fit_stay_wide():
+    net = snn.Network()
+    one, two = net.population("one", 600, snn.IF(i_e=1.0)), net.population("two", 33, snn.IF(v_threshold=1e9))
+    net.connect(one, two, snn.Dense(np.ones((33, 600))))
+    net.record(two, "v", every=1.0)
+    simulation = snn.Simulation(net, dt=1.0, weight_bits=24)
+    assert not simulation._engine.tables.gathers.narrow.any()
+    np.testing.assert_array_equal(simulation.run(3.0).trace("two").values[0, :, 0], [0.0, 600.0, 1200.0])
+
+
+def test_a_pooling_merged_into_a_convolution_is_found_again():
+    rng = np.random.default_rng(0)
+    net = snn.Network()
+    image = net.population("image", (8, 8, 3), snn.IF())
+    rule = snn.Conv2d(blocks(rng, (2, 2, 3, 4), 2), stride=2)
+    net.connect(image, net.population("pooled", rule.target_shape(image.shape), snn.IF()), rule)
+    gathers, _ = make_gathers(snn.lower(net, 1.0))
+    height, width, down, right = gathers.window[0, :4]
+    assert (height, width, down, right) == (2, 2, 1, 1)
+    assert len(gathers.weights) == 2 * 2 * 3 * 32
+
+
+def test_spikes_counted_are_those_listed():
+    network = layered_network(3)
+    network.record_spikes(network.populations["image"][5:20], network.populations["pooled"])
+    listed = snn.Simulation(network, dt=1.0, batch=2)
+    counted = snn.Simulation(network, dt=1.0, batch=2, threads=2, spikes="counted")
+    first, parts = listed.run(float(STEPS)), [counted.run(3.0), counted.run(5.0)]
+    assert first.counts("image").sum() > 0
+    for name in network.populations:
+        np.testing.assert_array_equal(counted.recording.counts(name), first.counts(name))
+        np.testing.assert_array_equal(parts[0].counts(name) + parts[1].counts(name), first.spikes[name].counts())
+    np.testing.assert_array_equal(counted.recording.synaptic_events(), first.synaptic_events())
+    assert not counted.recording.spikes
+    with pytest.raises(snn.ValidationError, match="population = 'nobody'"):
+        first.counts("nobody")
+    with pytest.raises(snn.ValidationError, match="spikes"):
+        counted.recording.save("never.h5")
+
+
+def test_events_of_the_exact_engine_are_counted_too():
+    net = snn.Network()
+    cell = net.population("cell", 3, snn.IF(i_e=[0.5, 1.0, 0.0]))
+    net.connect(cell, cell, snn.OneToOne(), weight=0.1, delay=1.0)
+    recordings = [snn.Simulation(net, engine="exact", spikes=spikes).run(20.0) for spikes in ("listed", "counted")]
+    np.testing.assert_array_equal(recordings[0].counts("cell"), recordings[1].counts("cell"))
+    assert recordings[1].counts("cell").sum() > 0
