@@ -111,6 +111,13 @@ def conv(source, weight_shape, **options):
     return Conv2d((source,), rng.normal(size=weight_shape), rng.normal(size=weight_shape[0]), **options)
 
 
+def test_an_activation_moves_before_all_poolings_that_it_reads():
+    pools = [MaxPool2d((source,), size, size, (0, 0)) for source, size in (("x", (1, 2)), ("n1", (2, 1)))]
+    moved = passes.activate_first(chain((1, 4, 4), *pools, ReLU(("n2",))))
+    assert kinds(moved) == [Input, ReLU, MaxPool2d, MaxPool2d]
+    assert moved.nodes[moved.output].size == (2, 1)
+
+
 def test_normalisation_is_folded_into_the_layer_before():
     norm = BatchNorm(("n1",), np.array([2.0, -1.0]), np.array([0.5, 3.0]))
     folded = passes.fold_batchnorm(
