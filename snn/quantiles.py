@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from snn.arithmetic import fma, log
-from snn.jit import compiled, inlined, uncounted
+from snn.jit import compiled, inlined, prefer_wide_vectors, uncounted
 
 
 @inlined
@@ -37,27 +37,17 @@ def _central_quantile(q):
 
 @inlined
 def _tail_quantile(p):
-    """Return the quantile of 1 - p for p < 0.075."""
+    """Return the quantile of 1 - p for 1.4e-11 < p < 0.075; no word gives a smaller p."""
     r = math.sqrt(-log(p))
     # fmt: off
-    if r <= 5.0:
-        return _polynomial(
-            r - 1.6, 1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-            3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
-            2.27238449892691845833e-2, 7.74545014278341407640e-4,
-        ) / _polynomial(
-            r - 1.6, 1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-            1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
-            1.05075007164441684324e-9,
-        )
     return _polynomial(
-        r - 5.0, 6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
-        2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
-        2.71155556874348757815e-5, 2.01033439929228813265e-7,
+        r - 1.6, 1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
+        3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+        2.27238449892691845833e-2, 7.74545014278341407640e-4,
     ) / _polynomial(
-        r - 5.0, 1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-        7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
-        2.04426310338993978564e-15,
+        r - 1.6, 1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+        1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+        1.05075007164441684324e-9,
     )
     # fmt: on
 
@@ -85,14 +75,30 @@ def normal_quantiles(words, low, high):
     low, high : float
         Probabilities.
     """
+    prefer_wide_vectors()
     out = np.empty(len(words), np.float64)
     step, least = (high - low) * 2.0**-32, 2.0**-33
     for i in range(len(words)):  # the middle, which a compiler vectorises
         out[i] = _central_quantile(fma(step, words[i] + 0.5, low) - 0.5)
+    # The tails, put together first: a branch that is taken now and then would take longer than all else.
+    places, tails = np.empty(len(words), np.int32), 0
     for i in range(len(words)):
-        p = fma(step, words[i] + 0.5, low)
-        q = p - 0.5
-        if abs(q) > 0.425:
-            tail = _tail_quantile(max(min(p, 1.0 - p), least))
-            out[i] = tail if q > 0 else -tail
+        places[tails] = i
+        tails += int(abs(fma(step, words[i] + 0.5, low) - 0.5) > 0.425)
+    below, found = np.empty(tails, np.float64), np.empty(tails, np.float64)
+    for j in range(tails):
+        below[j] = fma(step, words[places[j]] + 0.5, low)
+    for j in range(tails):
+        found[j] = _tail_quantile(max(min(below[j], 1.0 - below[j]), least))
+    for j in range(tails):
+        out[places[j]] = found[j] if below[j] > 0.5 else -found[j]
+    return out
+
+
+@compiled
+def normal_values(words, low, high, mean, std, least, most):
+    """Return ``mean + std q`` for the quantiles q that `normal_quantiles` returns, but within `least` and `most`."""
+    out = normal_quantiles(words, low, high)
+    for i in range(len(out)):
+        out[i] = min(max(out[i] * std + mean, least), most)
     return out

@@ -15,14 +15,15 @@ import numpy as np
 from snn import units
 from snn.arithmetic import exp, fma, log
 from snn.errors import ValidationError
-from snn.jit import compiled, uncounted
-from snn.quantiles import normal, normal_quantiles
+from snn.jit import compiled, inlined, prefer_wide_vectors, uncounted
+from snn.quantiles import normal, normal_values
 
 _MASK = 0xFFFFFFFF
 
 
 STRIP = 256  # elements whose random words of one step are made together
 _LANES = STRIP // 4
+_HALF_LANES = STRIP // 8
 
 
 @compiled
@@ -47,6 +48,19 @@ def philox(seed, stream, index, step, sample, draw):
     return c0 & mask, c1 & mask, c2 & mask, c3 & mask
 
 
+@inlined
+def _lane(seed, stream, index, step, sample):
+    """As `philox` with draw 0, but upper halves of the words are not cleared; to be taken into loops over lanes."""
+    mask = np.uint64(0xFFFFFFFF)
+    c0, c1, c2, c3 = index & mask, np.uint64(step) & mask, np.uint64(sample) & mask, np.uint64(0)
+    k0, k1 = np.uint64(seed) & mask, np.uint64(stream) & mask
+    for _ in range(10):
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0 = (k0 + np.uint64(0x9E3779B9)) & mask
+        k1 = (k1 + np.uint64(0xBB67AE85)) & mask
+    return c0, c1, c2, c3
+
+
 @uncounted
 def strip_words(seed, stream, strip, step, sample, words):
     """Fill `words` with the random word of each element of a strip, in one step.
@@ -58,25 +72,41 @@ def strip_words(seed, stream, strip, step, sample, words):
     ----------
     words : ndarray of uint32 (256,)
     """
+    prefer_wide_vectors()
     mask = np.uint64(0xFFFFFFFF)
     first = np.uint64(strip) * np.uint64(_LANES)
     for lane in range(_LANES):
-        # The loop of `philox` again, as compilers do not vectorise across the call.
-        c0, c1, c2, c3 = (
-            (first + np.uint64(lane)) & mask,
-            np.uint64(step) & mask,
-            np.uint64(sample) & mask,
-            np.uint64(0),
-        )
-        k0, k1 = np.uint64(seed) & mask, np.uint64(stream) & mask
-        for _ in range(10):
-            c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
-            k0 = (k0 + np.uint64(0x9E3779B9)) & mask
-            k1 = (k1 + np.uint64(0xBB67AE85)) & mask
+        c0, c1, c2, c3 = _lane(seed, stream, first + np.uint64(lane), step, sample)
         words[lane] = np.uint32(c0 & mask)
         words[lane + _LANES] = np.uint32(c1 & mask)
         words[lane + 2 * _LANES] = np.uint32(c2 & mask)
         words[lane + 3 * _LANES] = np.uint32(c3 & mask)
+
+
+@uncounted
+def strip_halves(seed, stream, strip, step, sample, halves):
+    """Fill `halves` with 16 random bits for each element of a strip, in one step: half the work of `strip_words`.
+
+    Element i of strip s (of 256) gets half i // 32 of counter (32 s + i % 32, step, sample, 0), where halves 0 to 3
+    are the lower ones of the four words, 4 to 7 the upper ones.
+
+    Parameters
+    ----------
+    halves : ndarray of uint16 (256,)
+    """
+    prefer_wide_vectors()
+    mask, shift = np.uint64(0xFFFF), np.uint64(16)
+    first = np.uint64(strip) * np.uint64(_HALF_LANES)
+    for lane in range(_HALF_LANES):
+        c0, c1, c2, c3 = _lane(seed, stream, first + np.uint64(lane), step, sample)
+        halves[lane] = np.uint16(c0 & mask)
+        halves[lane + _HALF_LANES] = np.uint16(c1 & mask)
+        halves[lane + 2 * _HALF_LANES] = np.uint16(c2 & mask)
+        halves[lane + 3 * _HALF_LANES] = np.uint16(c3 & mask)
+        halves[lane + 4 * _HALF_LANES] = np.uint16((c0 >> shift) & mask)
+        halves[lane + 5 * _HALF_LANES] = np.uint16((c1 >> shift) & mask)
+        halves[lane + 6 * _HALF_LANES] = np.uint16((c2 >> shift) & mask)
+        halves[lane + 7 * _HALF_LANES] = np.uint16((c3 >> shift) & mask)
 
 
 @compiled
@@ -132,11 +162,6 @@ def _cumulative(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-def _fractions(seed: int, stream: int, count: int, first: int) -> np.ndarray:
-    """Return numbers evenly from (0, 1), in steps of 2^-32."""
-    return (random_words(seed, stream, 0, first, count) + 0.5) * 2.0**-32
-
-
 @dataclass(frozen=True)
 class Uniform:
     """A value drawn evenly from [low, high) for every neuron or synapse.
@@ -160,9 +185,13 @@ class Uniform:
         """No value drawn is outside these two."""
         return self.low, self.high
 
+    def of(self, words: np.ndarray) -> np.ndarray:
+        """Return the value that each 32-bit word stands for; it never falls as the word rises."""
+        return self.low + (self.high - self.low) * ((words + 0.5) * 2.0**-32)
+
     def sample(self, count: int, seed: int, stream: int, first: int = 0) -> np.ndarray:
         """Draw values `first` .. `first + count - 1`, the i-th a function of (seed, stream, i) only."""
-        return self.low + (self.high - self.low) * _fractions(seed, stream, count, first)
+        return self.of(random_words(seed, stream, 0, first, count))
 
 
 @dataclass(frozen=True)
@@ -207,36 +236,14 @@ class Normal:
         """No value drawn is outside these two: an end of `low` and `high`, or 6.4 standard deviations."""
         return max(self.low, self.mean - 6.4 * self.std), min(self.high, self.mean + 6.4 * self.std)
 
+    def of(self, words: np.ndarray) -> np.ndarray:
+        """Return the value that each 32-bit word stands for; it never falls as the word rises."""
+        ends = self._probabilities(self.mean, self.std, self.low, self.high)
+        return normal_values(words, *ends, self.mean, self.std, *self.bounds)
+
     def sample(self, count: int, seed: int, stream: int, first: int = 0) -> np.ndarray:
         """Draw values `first` .. `first + count - 1`, the i-th a function of (seed, stream, i) only."""
-        ends = self._probabilities(self.mean, self.std, self.low, self.high)
-        drawn = normal_quantiles(random_words(seed, stream, 0, first, count), *ends)
-        drawn *= self.std
-        drawn += self.mean
-        return np.clip(drawn, *self.bounds, out=drawn)
+        return self.of(random_words(seed, stream, 0, first, count))
 
 
 Distribution = Uniform | Normal
-
-
-def poisson_thresholds(mean: float) -> np.ndarray:
-    """Return the uint32 thresholds that turn a uniform 32-bit word into a Poisson count.
-
-    The count is the number of thresholds that are not above the word: threshold j is ``round(2^32 P(count <= j))``.
-
-    Parameters
-    ----------
-    mean : float
-        Expected count, at most 500.
-    """
-    probability = math.exp(-mean)
-    cumulative, thresholds, j = probability, [], 0
-    while True:
-        threshold = round(cumulative * 2.0**32)
-        if threshold > _MASK or (j > mean and probability < 2.0**-34):
-            break
-        thresholds.append(threshold)
-        j += 1
-        probability *= mean / j
-        cumulative += probability
-    return np.array(thresholds, np.uint32)

@@ -71,18 +71,30 @@ def random_word(seed, stream, i, step, sample):
     return philox(seed, stream, 64 * strip + lane % 64, step, sample, 0)[lane // 64]
 
 
-def poisson_count(word, mean):
-    """The smallest n with word < round(2^32 P(count <= n))."""
-    n, probability = 0, math.exp(-mean)
-    cumulative = probability
-    while True:
-        if (n > mean and probability < 2.0**-34) or round(cumulative * 2**32) > 2**32 - 1:
+def poisson_count(mean, seed, stream, i, step, sample):
+    """Count n for floor(2^16 P(n)) of the 2^16 cases of 16 random bits; what is left over is decided by a word.
+
+    Strips of 256 elements share 32 counters of eight halves each: the lower ones of the four words, then the upper.
+    """
+    strip, lane = divmod(i, 256)
+    number, counter = divmod(lane, 32)
+    word = philox(seed, stream, 32 * strip + counter, step, sample, 0)[number % 4]
+    bits = word // 2**16 if number >= 4 else word % 2**16
+    probabilities = [math.exp(-mean)]
+    while len(probabilities) - 1 <= mean or probabilities[-1] >= 2.0**-50:
+        probabilities.append(probabilities[-1] * mean / len(probabilities))
+    cases = [min(int(p * 2**16), 2**16 - 1) for p in probabilities]
+    for n, some in enumerate(cases):
+        if bits < some:
             return n
-        if word < round(cumulative * 2**32):
+        bits -= some
+    word = philox(seed, stream, i, step, sample, 1)[0]
+    left, below = 2**16 - sum(cases), 0.0
+    for n, (p, some) in enumerate(zip(probabilities, cases, strict=True)):
+        below += p * 2**16 - some
+        if round(below / left * 2**32) > 2**32 - 1 or word < round(below / left * 2**32):
             return n
-        n += 1
-        probability *= mean / n
-        cumulative += probability
+    return len(cases)
 
 
 def gamma_draw(order, *counter):
@@ -513,8 +525,8 @@ def simulate(network, dt, steps, sample=0, amplitudes=None):
                 port = c.port(projection.weight)
                 rates = rate_row(source.stimulus, k, dt, projection.target_size)
                 for t, rate in enumerate(rates, projection.target_start):
-                    word = random_word(network.seed, stream, t, k, sample)
-                    into[t][port] += poisson_count(word, rate * dt / 1000.0) * rounded(projection.weight, name, port)
+                    count = poisson_count(rate * dt / 1000.0, network.seed, stream, t, k, sample)
+                    into[t][port] += count * rounded(projection.weight, name, port)
             else:
                 share = shares(projection, stream, fired[source.name], network.seed, dt)
                 deliver(projection, outgoing[p], fired[source.name], k, into, counters[p], share)

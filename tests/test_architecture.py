@@ -24,6 +24,7 @@ FLOORS = [
         "arithmetic",
         "quantiles",
         "random",
+        "poisson",
         "checks",
         "neurons",
         "synapses",

@@ -77,10 +77,14 @@ def _draw_pairs(sources, first, last, log_failure, seed, stream):
     return out[:filled], degree
 
 
-def _below(choices: int, seed: int, stream: int, draw: int, first: int, last: int) -> np.ndarray:
+@compiled
+def _below(choices, seed, stream, draw, first, last):
     """Draw numbers below `choices`, int32, for elements `first` .. `last - 1`, evenly to within choices / 2^32."""
     words = random_words(seed, stream, draw, first, last - first)
-    return ((words * np.uint64(choices)) >> np.uint64(32)).astype(np.int32)
+    out = np.empty(len(words), np.int32)
+    for i in range(len(words)):
+        out[i] = np.int32((np.uint64(words[i]) * np.uint64(choices)) >> np.uint64(32))
+    return out
 
 
 class _FixedDegree:

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from snn.errors import ValidationError
 from snn.network import Population, Source
 from snn.neurons.model import Lowered
+from snn.poisson import PoissonTables, poisson_tables
 from snn.program.lists import Listed, first_of_nodes
 from snn.program.tables import Noise
-from snn.random import poisson_thresholds
 
 _MOST = 500.0  # spikes a step, on average
 
@@ -69,24 +69,10 @@ def means_of(source: Source, rate: ArrayLike, dt: float) -> np.ndarray:
     return means
 
 
-def thresholds_of(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what counts with these means, (n,), are drawn by.
-
-    Returns
-    -------
-    rows : ndarray of int32 (n,)
-    thresholds : ndarray of uint32 (rows, counts)
-        See `snn.random.poisson_thresholds`.
-    counts : ndarray of int64 (rows,)
-        How many thresholds of each row there are.
-    """
+def tables_of(means: np.ndarray) -> tuple[np.ndarray, PoissonTables]:
+    """Return the row, int32, of each of these means, (n,), in the tables that counts are drawn by, and the tables."""
     different, rows = np.unique(means, return_inverse=True)
-    tables = [poisson_thresholds(mean) for mean in different]
-    counts = np.array([len(table) for table in tables], np.int64)
-    thresholds = np.zeros((len(tables), int(counts.max(initial=1))), np.uint32)
-    for i, table in enumerate(tables):
-        thresholds[i, : len(table)] = table
-    return rows.ravel().astype(np.int32), thresholds, counts
+    return rows.ravel().astype(np.int32), poisson_tables(different)
 
 
 def noise_table(counts: list[RandomCounts], nodes: int) -> tuple[Noise, np.ndarray]:
@@ -97,6 +83,5 @@ def noise_table(counts: list[RandomCounts], nodes: int) -> tuple[Noise, np.ndarr
     port, start, stop, weight, stream = np.ascontiguousarray(columns.T)
     uniform = np.array([int((mean == mean[0]).all()) for mean in means], np.int64)
     first = np.cumsum([0, *map(len, means)])[:-1].astype(np.int64)
-    rates, thresholds, lengths = thresholds_of(np.concatenate([[], *means]))
-    table = Noise(port, start, stop, weight, stream, uniform, first, rates, thresholds, lengths)
+    table = Noise(port, start, stop, weight, stream, uniform, first, *tables_of(np.concatenate([[], *means])))
     return table, first_of_nodes([one.node for one in counts], nodes)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snn.jit import compiled
+from snn.jit import compiled, prefetch_near
 from snn.program.tables import LONGEST_RUN, NARROW, UNIFORM, WIDE
 
 _KEY_WORDS = 4
 _HEAD_WORDS, _WIDE_WORDS = 2, 3  # of a run, and for each of its synapses, if the form is WIDE: others only if shorter
 _PARTS = 256  # of the rows: the last lines of all rows of one fit into a second-level cache
+_AHEAD = 8  # keys in a cache line: lines to be written are asked for some lines ahead, which takes half the time
 _FEW = 8  # different weights of one delay that are looked for before a run holds a weight a synapse
 
 
@@ -102,10 +103,15 @@ def empty_drawer(drawer, filled, cursors, keys):
         places[part + 1] += places[part]
     for i in range(filled):
         part = drawer.rows[i] >> shift
-        drawer.sorted_rows[places[part]] = drawer.rows[i]
-        drawer.sorted_keys[places[part]] = drawer.keys[i]
-        places[part] += 1
+        at = places[part]
+        prefetch_near(drawer.sorted_rows, at + 4 * _AHEAD)
+        prefetch_near(drawer.sorted_keys, at + 2 * _AHEAD)
+        drawer.sorted_rows[at] = drawer.rows[i]
+        drawer.sorted_keys[at] = drawer.keys[i]
+        places[part] = at + 1
     for i in range(filled):
+        if i + 4 * _AHEAD < filled:
+            prefetch_near(keys, cursors[drawer.sorted_rows[i + 4 * _AHEAD]])
         row = drawer.sorted_rows[i]
         keys[cursors[row]] = drawer.sorted_keys[i]
         cursors[row] += 1

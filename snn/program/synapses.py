@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike
 from snn import checks
 from snn.connectivity import Conv2d, Dense, Listed, MaxPool2d, OneToOne, SumPool2d
 from snn.errors import ValidationError
+from snn.jit import compiled
 from snn.network import Projection
+from snn.program.delays import drawn_delays
 from snn.program.tables import LONGEST_DELAY
 from snn.random import Distribution
 
@@ -28,8 +30,19 @@ def quantum_of(largest: float, weight_bits: int = 32) -> float:
 
 
 def to_integers(weights: ArrayLike, quantum: float | np.ndarray) -> np.ndarray:
-    """Return the nearest int32 multiples of the quantum."""
-    return np.rint(np.asarray(weights, np.float64) / quantum).astype(np.int32)
+    """Return the nearest int32 multiples of the quantum, or of one quantum each."""
+    weights = np.asarray(weights, np.float64)
+    flat = np.require(weights.ravel(), requirements=["C", "W"])
+    return _multiples(flat, np.atleast_1d(np.asarray(quantum, np.float64))).reshape(weights.shape)
+
+
+@compiled
+def _multiples(weights, quanta):
+    # In one loop: arrays in between would take longer to be given memory than to be computed.
+    out = np.empty(len(weights), np.int32)
+    for i in range(len(weights)):
+        out[i] = np.int32(np.rint(weights[i] / quanta[i if len(quanta) > 1 else 0]))
+    return out
 
 
 def has_list(projection: Projection) -> bool:
@@ -86,8 +99,7 @@ def delays_of(projection: Projection, first: int, count: int, dt: float, seed: i
     """Return the delays in steps of synapses `first` .. `first + count - 1`, int32: one number, or one a synapse."""
     if isinstance(projection.delay, Distribution):
         least = 1 if hasattr(projection.source, "model") else 0
-        drawn = projection.delay.sample(count, seed, stream, first)
-        return np.maximum(np.rint(drawn / dt), least).astype(np.int32)
+        return drawn_delays(projection.delay, dt, least, seed, stream, first, count)
     if np.ndim(projection.delay) == 0:  # pyright: ignore[reportArgumentType]
         return np.array([delay_bounds(projection, dt)[0]], np.int32)
     return np.rint(np.asarray(projection.delay)[first : first + count] / dt).astype(np.int32)

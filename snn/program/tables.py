@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snn.poisson import PoissonTables
+
 DENSE, CONV2D, SUM_POOL2D, MAX_POOL2D, ONE_TO_ONE = range(5)
 KINDS = {
     "dense": DENSE,
@@ -151,10 +153,9 @@ class Noise(NamedTuple):
     weight: np.ndarray  # int64, multiples of the port's quantum
     stream: np.ndarray
     uniform: np.ndarray  # 1 where all targets have the same rate
-    first_rate: np.ndarray  # into `rates`: for each target the row of `thresholds`
+    first_rate: np.ndarray  # into `rates`: for each target the row of `counts`
     rates: np.ndarray  # int32
-    thresholds: np.ndarray  # uint32 (rates, counts): see `snn.random.poisson_thresholds`
-    counts: np.ndarray  # how many thresholds of each row there are
+    counts: PoissonTables
 
 
 class Currents(NamedTuple):

@@ -13,9 +13,10 @@ import numpy as np
 from snn import checks
 from snn.errors import ValidationError
 from snn.network import Population, Source
+from snn.poisson import PoissonTables
 from snn.program.currents import flow_of
 from snn.program.lists import Listed, first_of_nodes
-from snn.program.noise import means_of, thresholds_of
+from snn.program.noise import means_of, tables_of
 from snn.program.stimuli import stimulus_input
 from snn.program.tables import NEVER
 from snn.stimuli import GammaTrains, InhomogeneousPoisson, NoiseCurrent, SampledCurrent, SineCurrent
@@ -37,9 +38,8 @@ class VaryingNoise(NamedTuple):
     bins: np.ndarray  # how many; the last one goes on for ever
     width: np.ndarray  # rates a bin: one for all targets, or one each
     first_rate: np.ndarray  # into `rates`
-    rates: np.ndarray  # int32 (bins x width of all rows): row of `thresholds`
-    thresholds: np.ndarray  # uint32 (rates, counts): see `snn.random.poisson_thresholds`
-    counts: np.ndarray  # how many thresholds of each row there are
+    rates: np.ndarray  # int32 (bins x width of all rows): row of `counts`
+    counts: PoissonTables
 
 
 class VaryingTrains(NamedTuple):
@@ -163,7 +163,7 @@ def _lower_noise(noise: list[Listed], nodes: int, seed: int, dt: float) -> Varyi
         rows.append((port, p.target_start, stop, integer, one.stream, _bin(p.source, stimulus.bin, dt), bins, width))
         means.append(means_of(p.source, stimulus.rate.ravel(), dt))  # pyright: ignore[reportArgumentType]
     first, places = first_of_nodes([one.target for one in noise], nodes), _firsts(means)[:-1]
-    return VaryingNoise(*[first, *_table(rows, 8), places, *thresholds_of(_joined(means))])
+    return VaryingNoise(*[first, *_table(rows, 8), places, *tables_of(_joined(means))])
 
 
 def _lower_trains(order: list[Population | Source], dt: float) -> VaryingTrains:

@@ -83,8 +83,8 @@ def plain(network, update, sample=0):
         for name, p in network.populations.items():
             current = 0.8 if name == "a" else 0.0
             for i in range(p.size):
-                word = reference.random_word(network.seed, by_name[name] + 63, i, k, sample)
-                due = word >= round(math.exp(-DT / np.broadcast_to(p.model.tau, p.size)[i]) * 2**32)
+                mean = DT / np.broadcast_to(p.model.tau, p.size)[i]
+                due = reference.poisson_count(mean, network.seed, by_name[name] + 63, i, k, sample) > 0
                 n[name][k, i] = n[name][k - 1, i]
                 if due or update == "synchronous":
                     n[name][k, i] = h[name][k, i] + current >= drawn[name][i]

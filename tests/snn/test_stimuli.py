@@ -6,7 +6,8 @@ import reference
 from scipy import stats
 
 import snn
-from snn.random import philox, poisson_thresholds, uniforms
+from snn.poisson import poisson_count, poisson_strip, poisson_tables
+from snn.random import philox, strip_halves, uniforms
 
 
 def test_philox_gives_the_published_vectors():
@@ -19,13 +20,40 @@ def test_philox_gives_the_published_vectors():
     assert reference.philox(*key, *counter) == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
 
 
-@pytest.mark.parametrize("mean", [0.0, 0.001, 0.5, 2.0, 30.0, 499.0])
-def test_poisson_counts_have_the_distribution(mean):
-    thresholds = poisson_thresholds(mean)
-    assert (np.diff(thresholds.astype(np.float64)) >= 0).all()
-    share = np.diff(np.concatenate([[0.0], thresholds.astype(np.float64), [2.0**32]])) / 2.0**32
-    expected = stats.poisson.pmf(np.arange(len(share)), mean)
-    np.testing.assert_allclose(share[:-1], expected[:-1], atol=1e-9)
+@pytest.mark.parametrize("mean", [0.0, 1e-7, 0.001, 0.5, 2.0, 30.0, 499.0])
+def test_poisson_counts_have_their_probabilities(mean):
+    tables = poisson_tables(np.array([mean]))
+    firsts, seconds = tables.firsts[0, : tables.lengths[0]], tables.seconds[0, : tables.second_lengths[0]]
+    cases = np.diff([0.0, *firsts.astype(float), float(tables.ends[0])])
+    shares = np.diff([0.0, *seconds.astype(float), 2.0**32]) / 2.0**32
+    assert min(cases.min(), shares.min()) >= 0
+    assert tables.ends[0] > 2**16 - 300
+    probability = np.zeros(max(len(cases), len(shares)))
+    probability[: len(cases)] += cases / 2.0**16
+    probability[: len(shares)] += shares * (2.0**16 - tables.ends[0]) / 2.0**16
+    np.testing.assert_allclose(probability, stats.poisson.pmf(np.arange(len(probability)), mean), rtol=0, atol=1e-12)
+
+
+def test_cases_that_16_bits_leave_over_are_drawn_again():
+    tables = poisson_tables(np.array([1.5, 20.0]))
+    bits, counts = np.full(256, 2**16 - 1, np.uint16), np.zeros(256, np.uint16)
+    poisson_strip(tables, 1, bits, 3, 4, 512, 7, 0, counts)
+    alone = [poisson_count(tables, 1, bits[0], 3, 4, 512 + i, 7, 0) for i in range(256)]
+    assert counts.tolist() == alone
+    assert len(set(alone)) > 10
+
+
+def test_poisson_counts_pass_a_chi_squared_test():
+    tables = poisson_tables(np.array([0.7, 2.1]))
+    bits, counts, seen = np.zeros(256, np.uint16), np.zeros(256, np.uint16), []
+    for strip in range(4000):
+        strip_halves(5, 6, strip, 1, 0, bits)
+        poisson_strip(tables, 1, bits, 5, 6, 256 * strip, 1, 0, counts)
+        seen.append(counts.copy())
+    found = np.bincount(np.concatenate(seen), minlength=12)[:12]
+    expected = stats.poisson.pmf(np.arange(12), 2.1)
+    expected[-1] += stats.poisson.sf(11, 2.1)
+    assert stats.chisquare(found, expected / expected.sum() * found.sum()).pvalue > 1e-4
 
 
 def test_uniform_numbers_are_uniform_and_normal_ones_normal():

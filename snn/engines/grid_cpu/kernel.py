@@ -19,10 +19,11 @@ from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
 from snn.engines.threads import meet
-from snn.jit import internal, uncounted
+from snn.jit import internal, prefer_wide_vectors, uncounted
 from snn.lanes import LANES
+from snn.poisson import poisson_count, poisson_strip
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
-from snn.random import STRIP, strip_words
+from snn.random import STRIP, strip_halves, strip_words
 from snn.structs import by_reference
 
 
@@ -76,7 +77,8 @@ class Scratch(NamedTuple):
     flags: np.ndarray  # uint8: which spiked
     eights: np.ndarray  # uint64: the same bytes, eight at a time
     words: np.ndarray  # uint32: random words
-    counts: np.ndarray  # uint32: what they say
+    halves: np.ndarray  # uint16: random bits
+    counts: np.ndarray  # uint16: what they say
     zeros: np.ndarray  # int64
     sorted: Sorted
     spare: np.ndarray  # int64: a vector of sums
@@ -89,7 +91,8 @@ def make_scratch(space: Sorted) -> Scratch:
         eights.view(np.uint8),
         eights,
         words,
-        np.empty(STRIP, np.uint32),
+        np.empty(STRIP, np.uint16),
+        np.empty(STRIP, np.uint16),
         np.zeros(STRIP, np.int64),
         Sorted(*map(np.empty_like, space)),
         np.empty(LANES, np.int64),
@@ -160,44 +163,25 @@ def _arrive_by_pattern(tables, memory, span, sample, s, k, scratch):
 
 
 @internal
-def _count(words, thresholds, kinds, counts):
-    """Turn words into counts: how many thresholds are not above each."""
-    for i in range(STRIP):
-        counts[i] = 0
-    fours = kinds // 4
-    for four in range(fours):  # four at a time, so that counts are loaded and stored the less often
-        j = 4 * four
-        a, b, c, d = thresholds[j], thresholds[j + 1], thresholds[j + 2], thresholds[j + 3]
-        for i in range(STRIP):
-            word = words[i]
-            counts[i] += np.uint32(word >= a) + np.uint32(word >= b) + np.uint32(word >= c) + np.uint32(word >= d)
-    for j in range(4 * fours, kinds):
-        threshold = thresholds[j]
-        for i in range(STRIP):
-            counts[i] += np.uint32(words[i] >= threshold)
-
-
-@internal
-def _poisson_noise(tables, span, sums, sample, s, k, words, counts):
+def _poisson_noise(tables, span, sums, sample, s, k, halves, counts):
     """Add the Poisson input of slice `s` in step `k`."""
-    nodes, slices, noise = tables.nodes, tables.slices, tables.noise
+    prefer_wide_vectors()
+    nodes, slices, noise, number = tables.nodes, tables.slices, tables.noise, span.first_sample + sample
     node, width = slices.node[s], slices.stop[s] - slices.start[s]
     for c in range(nodes.first_noise[node], nodes.first_noise[node + 1]):
         slot = slices.slot[s] + noise.port[c] * width - slices.start[s]
         weight, first = np.int64(np.int32(noise.weight[c])), noise.first_rate[c] - noise.start[c]
         begin, stop = max(noise.start[c], slices.start[s]), min(noise.stop[c], slices.stop[s])
         for base in range(begin // STRIP * STRIP, stop, STRIP):
-            strip_words(span.seed, noise.stream[c], base // STRIP, k, span.first_sample + sample, words)
+            strip_halves(span.seed, noise.stream[c], base // STRIP, k, number, halves)
             low, high = max(base, begin), min(base + STRIP, stop)
             if noise.uniform[c]:
-                rate = noise.rates[first + low]
-                _count(words, noise.thresholds[rate], noise.counts[rate], counts)
+                place = span.seed, noise.stream[c], base, k, number
+                poisson_strip(noise.counts, noise.rates[first + low], halves, *place, counts)
             else:
                 for i in range(low, high):
-                    rate, count = noise.rates[first + i], 0
-                    while count < noise.counts[rate] and words[i - base] >= noise.thresholds[rate, count]:
-                        count += 1
-                    counts[i - base] = count
+                    place = span.seed, noise.stream[c], i, k, number
+                    counts[i - base] = poisson_count(noise.counts, noise.rates[first + i], halves[i - base], *place)
             into, drawn = sums[slot + low : slot + high], counts[low - base : high - base]
             for i in range(len(into)):  # of arrays that begin at 0, which the compiler can vectorise
                 into[i] += weight * np.int64(np.int32(drawn[i]))
@@ -268,8 +252,8 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
         if _any(nodes.first_incoming, node):
             _arrive_by_pattern(tables, memory, span, sample, s, k, scratch)
         if _any(nodes.first_noise, node):
-            _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words, scratch.counts)
-        varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.words)
+            _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves, scratch.counts)
+        varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves)
         if _any(nodes.first_current, node):
             _switch_currents(tables, memory, sample, s, k)
             vary_currents(tables, memory, sample, s, k)

@@ -13,9 +13,10 @@ import numpy as np
 from snn.arithmetic import fma, sine
 from snn.engines.grid_cpu.delivery import deliver
 from snn.jit import internal, only_with
+from snn.poisson import poisson_count
 from snn.program.tables import ONE_TO_ONE
 from snn.quantiles import normal
-from snn.random import STRIP, strip_words
+from snn.random import STRIP, strip_halves, strip_words
 
 
 def scaled(courses, bits: list[int]):
@@ -48,9 +49,9 @@ def scaled(courses, bits: list[int]):
 
 
 @only_with("varying")
-def varying_noise(tables, span, sums, sample, s, k, words):
+def varying_noise(tables, span, sums, sample, s, k, halves):
     """Add the Poisson input of slice `s` in step `k` whose rate changes."""
-    slices, noise = tables.slices, tables.varying.noise
+    slices, noise, number = tables.slices, tables.varying.noise, span.first_sample + sample
     node, width = slices.node[s], slices.stop[s] - slices.start[s]
     for c in range(noise.first[node], noise.first[node + 1]):
         slot = slices.slot[s] + noise.port[c] * width - slices.start[s]
@@ -58,11 +59,10 @@ def varying_noise(tables, span, sums, sample, s, k, words):
         first, each = noise.first_rate[c] + row * noise.width[c], int(noise.width[c] > 1)
         begin, stop = max(noise.start[c], slices.start[s]), min(noise.stop[c], slices.stop[s])
         for base in range(begin // STRIP * STRIP, stop, STRIP):
-            strip_words(span.seed, noise.stream[c], base // STRIP, k, span.first_sample + sample, words)
+            strip_halves(span.seed, noise.stream[c], base // STRIP, k, number, halves)
             for i in range(max(base, begin), min(base + STRIP, stop)):
-                rate, count = noise.rates[first + each * (i - noise.start[c])], 0
-                while count < noise.counts[rate] and words[i - base] >= noise.thresholds[rate, count]:
-                    count += 1
+                rate = noise.rates[first + each * (i - noise.start[c])]
+                count = poisson_count(noise.counts, rate, halves[i - base], span.seed, noise.stream[c], i, k, number)
                 sums[slot + i] += noise.weight[c] * count
 
 
