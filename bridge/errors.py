@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -14,7 +16,7 @@ class ValidationError(BridgeError, ValueError):
 
 
 class ConversionError(BridgeError):
-    """A part of a network has no exact counterpart; never skipped, always refused by name.
+    """Parts of a network have no exact counterpart; never skipped, always refused by name, all that are seen at once.
 
     Parameters
     ----------
@@ -24,16 +26,24 @@ class ConversionError(BridgeError):
         What it is and why it cannot be converted.
     remedy : str
         What to do about it.
+    *others : ConversionError
+        What else is refused, each for itself.
+
+    Attributes
+    ----------
+    refused : tuple of ConversionError
+        This and the others.
     """
 
-    def __init__(self, node: str, reason: str, remedy: str):
-        super().__init__(node, reason, remedy)
+    def __init__(self, node: str, reason: str, remedy: str, *others: ConversionError):
+        super().__init__(node, reason, remedy, *others)
         self.node = node
         self.reason = reason
         self.remedy = remedy
+        self.refused = (self, *others)
 
     def __str__(self) -> str:
-        return f"{self.node}: {self.reason}. {self.remedy}"
+        return "\n".join(f"{one.node}: {one.reason}. {one.remedy}" for one in self.refused)
 
 
 class OutputError(BridgeError):
@@ -42,6 +52,13 @@ class OutputError(BridgeError):
 
 class ScriptError(BridgeError):
     """A user's program raised an error; the message says where, and which."""
+
+
+def refuse(errors: Sequence[ConversionError]) -> None:
+    """Raise several refusals as one, if there are any."""
+    if errors:
+        first, *others = (one for error in errors for one in error.refused)
+        raise ConversionError(first.node, first.reason, first.remedy, *others)
 
 
 def positive_integer(name: str, value: object) -> int:

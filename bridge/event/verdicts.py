@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bridge import nodes
-from bridge.errors import ConversionError, ValidationError
+from bridge.errors import ConversionError, ValidationError, refuse
 from bridge.event.quantised import FINER, Quantised
 from bridge.graph import Graph
 from bridge.nodes import Node
@@ -38,7 +38,7 @@ def refuse_graded(graph: Graph, allow: Collection[str]) -> None:
     ValidationError
         If `allow` names what there is not.
     ConversionError
-        Naming the first node that is not allowed, or spikes already.
+        Naming every node that is not allowed, or spikes already.
     """
     if isinstance(allow, str):
         raise ValidationError(f'allow must be several names, such as ("{allow}",), not the text {allow!r}')
@@ -46,15 +46,17 @@ def refuse_graded(graph: Graph, allow: Collection[str]) -> None:
     for name in allow:
         if name != "product" and name not in kinds and name not in graph.nodes:
             raise ValidationError(f"allow names {name!r}, which is none of 'product', {', '.join(kinds)}, nor a node")
+    refused = []
     for name, node in graph.nodes.items():
         kind = type(node).__name__
         if isinstance(node, nodes.Leaky):
             remedy = "Use bridge.take_over(module, samples, steps=...)"
-            raise ConversionError(f"{name} ({kind})", "spikes already", remedy)
+            refused.append(ConversionError(f"{name} ({kind})", "spikes already", remedy))
         if isinstance(node, GRADED) and not {"product", kind, name} & set(allow):
             reason = "multiplies two values of the network, which takes graded events: each carries a number"
             remedy = f'If that may be, say allow=("{kind}",), or allow=("product",) for all such nodes'
-            raise ConversionError(f"{name} ({kind})", reason, remedy)
+            refused.append(ConversionError(f"{name} ({kind})", reason, remedy))
+    refuse(refused)
 
 
 def verdicts(traced: Graph, graph: Graph, plan: Plan, quantised: Quantised) -> tuple[Verdict, ...]:

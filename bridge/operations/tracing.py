@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bridge.errors import BridgeError, ConversionError, ValidationError
+from bridge.errors import BridgeError, ConversionError, ValidationError, refuse
 from bridge.nodes import Input, Leaky, Node, ReLU
 from bridge.operations.values import RefusedError, Value
 
@@ -68,6 +69,7 @@ class Tracing:
         self.nodes: dict[str, Node] = {}
         self.spiking: list[nn.Module] = []
         self.tokens = False  # whether an embedding has read the samples
+        self.refused: list[ConversionError] = []
         self.rules = rules
         self._paths = {id(part): name for name, part in module.named_modules()}
         self._inside: list[nn.Module] = []
@@ -76,11 +78,26 @@ class Tracing:
         self._made: list[str] = []
 
     def run(self, module: nn.Module, x: torch.Tensor, name: str) -> Any:
-        """Run a module on samples, which enter under a name, and return what it returns."""
+        """Run a module on samples, which enter under a name, and return what it returns.
+
+        After a refusal the tracing goes on with what PyTorch computes, as long as that is a value of each sample, so
+        that all that is refused is told at once.
+        """
+        try:
+            with self._watching(), torch.no_grad():
+                returned = module(self._entering(name, x.clone()))
+        except ConversionError as error:
+            refuse([*self.refused, error])
+        except BridgeError:
+            refuse(self.refused)  # what follows a refusal may be due to it
+            raise
+        refuse(self.refused)
+        return returned
+
+    def _entering(self, name: str, x: torch.Tensor) -> Traced:
+        """Let a tensor, (samples, ...), enter the graph as it is."""
         self.nodes[name] = Input((), tuple(x.shape[1:]))
-        traced = self._wrapped(x.clone(), Value(name, x.numpy().copy(), self))
-        with self._watching(), torch.no_grad():
-            return module(traced)
+        return self._wrapped(x, Value(name, x.numpy().copy(), self))
 
     def add(self, node: Node, *values: Value) -> tuple[str, np.ndarray]:
         """Add a node and evaluate it; rules do so by `emit`."""
@@ -95,6 +112,26 @@ class Tracing:
 
     def call(self, function: Any, args: tuple, kwargs: dict) -> Any:
         """Apply the rule of a function of PyTorch."""
+        try:
+            return self._ruled(function, args, kwargs)
+        except ConversionError as error:
+            return self._instead(error, function, args, kwargs)
+
+    def _instead(self, error: ConversionError, function: Callable, args: tuple, kwargs: dict) -> Any:
+        """Keep a refusal and return what PyTorch computes; raise it where that is not a value of each sample."""
+        plain = _mapped((args, kwargs), lambda traced: traced.plain)
+        samples = {len(leaf.value.array) for leaf in _leaves((args, kwargs)) if isinstance(leaf, Traced) and leaf.value}
+        try:
+            data = function(*plain[0], **plain[1])
+        except Exception:  # whatever PyTorch may raise: it may be what was refused
+            raise error from None
+        value = isinstance(data, torch.Tensor) and data.is_floating_point() and data.ndim > 1 and {len(data)} == samples
+        if not value or not data.isfinite().all():
+            raise error
+        self.refused.append(error)
+        return self._entering(self._free(f"refused {len(self.refused)}"), data)
+
+    def _ruled(self, function: Any, args: tuple, kwargs: dict) -> Any:
         kind = name_of(function)
         with self._blamed(kind):
             if kind in self.rules.composites:
@@ -181,10 +218,13 @@ class Tracing:
                 opaque = rule is not None or isinstance(module, self.rules.opaque)
                 if not opaque or not any(isinstance(leaf, Traced) for leaf in _leaves((args, kwargs))):
                     return forward(module, *args, **kwargs)
-                with self._blamed(type(module).__name__):
-                    if rule is None:
-                        raise self._unknown()
-                    return _bound(rule, (module, *args), kwargs)
+                try:
+                    with self._blamed(type(module).__name__):
+                        if rule is None:
+                            raise self._unknown()
+                        return _bound(rule, (module, *args), kwargs)
+                except ConversionError as error:
+                    return self._instead(error, partial(forward, module), args, kwargs)
             except BridgeError:
                 raise
             except Exception as error:  # whatever a module's own forward may raise

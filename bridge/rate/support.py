@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.errors import ConversionError
+from bridge.errors import ConversionError, refuse
 from bridge.graph import Graph
 from bridge.nodes import (
     RNN,
+    Activation,
     GroupNorm,
     Hardtanh,
     LayerNorm,
@@ -63,35 +64,48 @@ def require_nodes(graph: Graph) -> None:
     Raises
     ------
     ConversionError
-        Naming the node.
+        Naming all of them.
     """
+    refused = []
     for name, node in graph.nodes.items():
-        label = f"{name} ({type(node).__name__})"
-        if isinstance(node, Leaky):
-            raise ConversionError(label, "spikes already", "Use bridge.take_over(module, samples, steps=...)")
-        if isinstance(node, Recurrent) and not (isinstance(node, RNN) and node.relu):
-            remedy = 'Use method="event", or nn.RNN(nonlinearity="relu")'
-            raise ConversionError(label, "is a recurrent layer that counts of spikes cannot say", remedy)
-        if isinstance(node, Multiply | MatMul):
-            raise ConversionError(label, "is a product, which counts of spikes cannot say", _REMEDY)
-        if isinstance(node, Softmax | LogSoftmax | LayerNorm | GroupNorm | RMSNorm):
-            raise ConversionError(label, "divides by what it reads, which counts of spikes cannot say", _REMEDY)
+        if found := _refusal(node):
+            refused.append(ConversionError(f"{name} ({type(node).__name__})", *found))
+    refuse(refused)
+
+
+def _refusal(node: Node) -> tuple[str, str] | None:
+    """Return why counts of spikes cannot say a node, and what to do; None if they can."""
+    if isinstance(node, Leaky):
+        return "spikes already", "Use bridge.take_over(module, samples, steps=...)"
+    if isinstance(node, Recurrent) and not (isinstance(node, RNN) and node.relu):
+        remedy = 'Use method="event", or nn.RNN(nonlinearity="relu")'
+        return "is a recurrent layer that counts of spikes cannot say", remedy
+    if isinstance(node, Multiply | MatMul):
+        return "is a product, which counts of spikes cannot say", _REMEDY
+    if isinstance(node, Softmax | LogSoftmax | LayerNorm | GroupNorm | RMSNorm):
+        return "divides by what it reads, which counts of spikes cannot say", _REMEDY
+    if isinstance(node, Activation) and ceiling(node) is None:
+        return "is an activation that counts of spikes cannot say", _REMEDY
+    return None
 
 
 def require(plan: Plan) -> None:
-    """Refuse a plan that counts of spikes cannot say.
+    """Refuse a plan in which a sum that relays or poolings would have to say may be negative.
 
     Raises
     ------
     ConversionError
-        Naming the layer.
+        Naming all such layers.
     """
-    for layer in plan.layers.values():
-        if layer.kind == "activation" and not isinstance(layer.node, Leaky) and ceiling(layer.node) is None:
-            raise ConversionError(title(layer), "is an activation that counts of spikes cannot say", _REMEDY)
-        if layer.kind in ("relay", "maximum") and not _is_never_negative(layer, plan):
-            remedy = 'Put the activation before it, or use method="event"'
-            raise ConversionError(title(layer), "may be negative, which counts of spikes cannot say", remedy)
+    remedy = 'Put the activation before it, or use method="event"'
+    reason = "may be negative, which counts of spikes cannot say"
+    refuse(
+        [
+            ConversionError(title(layer), reason, remedy)
+            for layer in plan.layers.values()
+            if layer.kind in ("relay", "maximum") and not _is_never_negative(layer, plan)
+        ]
+    )
 
 
 def _is_never_negative(layer: Layer, plan: Plan) -> bool:

@@ -288,3 +288,22 @@ def test_by_event_a_network_says_what_its_twin_does():
 def test_refuses_arguments_of_another_method(options, message):
     with pytest.raises(ValidationError, match=message):
         convert(perceptron(), samples(3, 6), **options)
+
+
+@pytest.mark.parametrize("method", ["rate", "event"])
+def test_every_refused_node_is_named(method):
+    class Gated(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+            self.norm, self.gelu = torch.nn.LayerNorm(4), torch.nn.GELU()
+
+        def forward(self, x):
+            return self.second(self.norm(self.gelu(self.first(x)))) * torch.sigmoid(self.first(x))
+
+    with pytest.raises(ConversionError) as caught:
+        convert(Gated(), np.ones((2, 4)), method=method)
+    nodes = [one.node for one in caught.value.refused]
+    graded = ["norm (LayerNorm)", "mul (Multiply)"]
+    smooth = ["gelu (GELU)", "sigmoid (Sigmoid)"]
+    assert nodes == (graded if method == "event" else [smooth[0], graded[0], smooth[1], graded[1]])

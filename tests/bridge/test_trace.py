@@ -373,3 +373,27 @@ def test_refuses_weights_that_are_not_finite(value):
 def test_refuses_what_is_no_module():
     with pytest.raises(ValidationError, match="module"):
         trace(lambda x: x, image(3, 4))
+
+
+def test_all_that_is_refused_is_told_at_once():
+    def forward(self, x):
+        x = torch.round(self.first(x)) + torch.frac(x)
+        return torch.relu(self.conv(x)).fmod(2.0)
+
+    module = Forward(forward, first=nn.Hardshrink(), conv=nn.Conv2d(2, 3, 3))
+    with pytest.raises(ConversionError) as caught:
+        trace(module, image(3, 2, 8, 8))
+    nodes = [one.node for one in caught.value.refused]
+    assert nodes == ["first (Hardshrink)", "round (round)", "frac (frac)", "fmod (fmod)"]
+    assert all(one.reason and one.remedy for one in caught.value.refused)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == nodes
+
+
+def test_a_refusal_is_not_hidden_by_what_it_makes_impossible():
+    def forward(self, x):
+        x = torch.round(x)
+        return x if x.mean() > 0 else -x
+
+    with pytest.raises(ConversionError) as caught:
+        trace(Forward(forward), image(3, 4))
+    assert [one.node for one in caught.value.refused] == ["round (round)", "mean (mean)"]
