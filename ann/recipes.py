@@ -76,6 +76,7 @@ _MNIST = {
     "mlp": Recipe(epochs=10, batch_size=128, learning_rate=3e-3),
     "cnn": Recipe(epochs=8, batch_size=128, learning_rate=1e-2),
     "lenet": Recipe(epochs=8, batch_size=128, learning_rate=1e-2, keep="last"),
+    "resnet": Recipe(epochs=8, batch_size=128, learning_rate=1e-2, keep="last"),
     "spiking-mlp": Recipe(epochs=10, batch_size=128, learning_rate=3e-3),
     "spiking-cnn": Recipe(epochs=3, batch_size=128, learning_rate=1e-2),
 }

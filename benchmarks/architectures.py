@@ -3,6 +3,7 @@
 Seconds of training are told by the clock and by the processor, which on a busy machine is the better measure.
 
 Run: python benchmarks/architectures.py [MODEL ...] [--seed 0] [--threads 2]
+     python benchmarks/architectures.py lenet resnet --data mnist --data-dir FOLDER --checkpoints OUT   # goes on there
 
 Classifiers: accuracy on the test part. Autoencoders: mean squared error on the test part, beside that of principal
 components as many as the code has numbers; the denoising one also on noisy samples, beside what the components make of
@@ -15,6 +16,7 @@ import argparse
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -68,11 +70,12 @@ def judge_generation(model, data, seed):
     return found | {"least_share": float(shares.min()), "largest_share": float(shares.max())}
 
 
-def measure(name, data, seed):
+def measure(name, data, seed, checkpoints=None):
     """Train one architecture by its recipe and judge it."""
     model = ann.build_for(name, data, seed=seed)
+    kept = {"checkpoint": checkpoints / f"{name}-{data.name}-{seed}.pt", "resume": True} if checkpoints else {}
     begun, busy = time.perf_counter(), time.process_time()
-    record = ann.fit(model, data, seed=seed, **asdict(ann.find_recipe(name, data)))
+    record = ann.fit(model, data, seed=seed, **asdict(ann.find_recipe(name, data)), **kept)
     seconds = {"seconds": time.perf_counter() - begun, "processor_seconds": time.process_time() - busy}
     task = ann.MODELS[name].task
     if task == "classify":
@@ -101,13 +104,20 @@ def main():
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=[*ann.MODELS, EVOLVED], metavar="MODEL", help="by default all")
+    parser.add_argument("--data", default="digits", choices=ann.DATASETS)
+    parser.add_argument("--data-dir", metavar="FOLDER", help="where its files are, for data that do not come along")
+    parser.add_argument("--checkpoints", type=Path, metavar="FOLDER", help="keep what is trained, and go on from it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    data = ann.load("digits", seed=arguments.seed)
+    data = ann.load(arguments.data, arguments.data_dir, seed=arguments.seed)
     for name in arguments.models:
-        print(json.dumps((measure_evolution if name == EVOLVED else measure)(name, data, arguments.seed)), flush=True)
+        if name == EVOLVED:
+            found = measure_evolution(name, data, arguments.seed)
+        else:
+            found = measure(name, data, arguments.seed, arguments.checkpoints)
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

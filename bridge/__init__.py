@@ -9,7 +9,7 @@ from bridge.graph import Graph
 from bridge.inference import Inference
 from bridge.nir import from_nir, to_nir
 from bridge.plan import Verdict
-from bridge.rate import Converted, RateOptions, quantised_twin
+from bridge.rate import Converted, RateOptions, TakenOver, quantised_twin
 from bridge.sources import from_onnx, from_state_dict
 from bridge.trace import trace
 
@@ -23,6 +23,7 @@ __all__ = [
     "Graph",
     "Inference",
     "RateOptions",
+    "TakenOver",
     "ValidationError",
     "Verdict",
     "certify",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -11,13 +13,16 @@ from bridge import event
 from bridge.errors import ConversionError, ValidationError, positive_integer
 from bridge.event import EventConverted
 from bridge.graph import Graph
+from bridge.inference import check_samples
 from bridge.nodes import Leaky
 from bridge.passes import activate_first, fold_batchnorm, merge_pooling
-from bridge.rate import Converted, RateOptions, convert_by_rate, take_over_graph
+from bridge.rate import Converted, RateOptions, TakenOver, convert_by_rate, take_over_graph
 from bridge.trace import trace
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ann import SpikingNetwork
 
 _TRACED = 1000  # samples that are looked at, at most
 
@@ -127,19 +132,26 @@ def convert(
     return convert_by_rate(traced, graph, samples, steps, options)
 
 
-def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converted:
-    """Take a spiking network trained with snnTorch over, spike for spike.
+def take_over(module: nn.Module, samples: np.ndarray, *, steps: int | None = None) -> Converted:
+    """Take a spiking network trained with a surrogate gradient over, spike for spike.
 
     A layer's spikes come as many steps later as it has layers before it, since a spike acts one step after it.
 
     Parameters
     ----------
     module : torch.nn.Module
-        A chain of layers that ends in a spiking neuron, called once a step; its neurons reset without delay.
+        An `ann.SpikingNetwork`, which says how samples are given, for how many steps, and how it is read. Or one time
+        step: layers with spiking neurons, which may be connected with themselves, that end in such neurons, whose
+        spikes are counted, or in linear layers, whose output is summed over all steps. Neurons reset without delay.
     samples : ndarray (samples, *shape)
-        One or more samples, for their shape; they are the input current of every step.
-    steps : int
-        T, the steps of an inference.
+        One or more samples, for their shape; of a time step they are the input current of every step.
+    steps : int, optional
+        T, the steps of an inference: of a time step, needed; an `ann.SpikingNetwork` has its own.
+
+    Returns
+    -------
+    Converted
+        Of an `ann.SpikingNetwork` a `TakenOver`.
 
     Raises
     ------
@@ -148,9 +160,40 @@ def take_over(module: nn.Module, samples: np.ndarray, *, steps: int) -> Converte
     ConversionError
         If a part of the module has no counterpart; it names the node and what would do.
     """
-    steps = positive_integer("steps", steps)
+    from ann import SpikingNetwork
+
+    if isinstance(module, SpikingNetwork):
+        if steps is not None:
+            raise ValidationError(f"steps must be left out, not {steps!r}: the module has its own, {module.steps}")
+        return _take_over_whole(module, samples)
+    if steps is None:
+        raise ValidationError("steps must be given: the module is one time step")
+    return _take_over_step(module, samples, positive_integer("steps", steps))
+
+
+def _take_over_step(module: nn.Module, samples: np.ndarray, steps: int) -> Converted:
     traced, graph = prepare(module, samples)
-    if not isinstance(output := graph.nodes[graph.output], Leaky):
-        label, remedy = f"{graph.output} ({type(output).__name__})", "End the chain with a spiking neuron"
-        raise ConversionError(label, "is the output but not a spiking neuron", remedy)
+    if not any(isinstance(node, Leaky) for node in graph.nodes.values()):
+        label = f"{graph.output} ({type(graph.nodes[graph.output]).__name__})"
+        raise ConversionError(label, "has no spiking neuron before it and is none", "Use bridge.convert")
     return take_over_graph(traced, graph, steps)
+
+
+def _take_over_whole(module: SpikingNetwork, samples: np.ndarray) -> TakenOver:
+    import torch
+
+    kept = copy.deepcopy(module).cpu().eval()
+    kind = next(kept.parameters()).dtype
+
+    def given(samples: np.ndarray) -> np.ndarray:
+        """Return what neurons are given, in the precision of the training: spikes are a matter of rounding."""
+        x = torch.as_tensor(np.asarray(samples))
+        with torch.no_grad():
+            return kept.given(x.long() if kept.vocabulary else x.to(kind)).double().numpy()
+
+    samples = check_samples(samples, kept.input_shape or np.shape(samples)[1:])
+    steps = np.moveaxis(given(samples[:_TRACED]), 0, 1)
+    taken = _take_over_step(kept.body, steps.reshape(-1, *steps.shape[2:]), kept.steps)
+    fields = {field.name: getattr(taken, field.name) for field in dataclasses.fields(Converted) if field.init}
+    shape, first_spike = samples.shape[1:], kept.decision == "first-spike"
+    return TakenOver(**fields, given=given, shape=shape, first_spike=first_spike)

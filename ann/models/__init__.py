@@ -13,6 +13,7 @@ from ann.checks import check_one_of, check_seed, check_sizes
 from ann.data import Dataset
 from ann.errors import ValidationError
 from ann.models.activations import ACTIVATIONS, Step
+from ann.models.adaptive import AdaptiveLeaky, SelfConnected
 from ann.models.adversarial import AdversarialNetwork, build_conditional_gan, build_dcgan, build_gan
 from ann.models.autoencoder import (
     Autoencoder,
@@ -23,7 +24,7 @@ from ann.models.autoencoder import (
 )
 from ann.models.boltzmann import BoltzmannMachine, DeepBeliefNetwork, build_dbn, build_rbm
 from ann.models.cnn import build_cnn
-from ann.models.encoding import encode, encode_changes
+from ann.models.encoding import encode, encode_changes, encode_sequence
 from ann.models.lenet import build_lenet
 from ann.models.mlp import build_mlp
 from ann.models.model import Model, Stack
@@ -48,6 +49,7 @@ __all__ = [
     "ACTIVATIONS",
     "MODELS",
     "TWINS",
+    "AdaptiveLeaky",
     "AdversarialNetwork",
     "Architecture",
     "Autoencoder",
@@ -55,6 +57,7 @@ __all__ = [
     "DeepBeliefNetwork",
     "Model",
     "Perceptron",
+    "SelfConnected",
     "SoftResetLeaky",
     "SpikingNetwork",
     "SpikingRecurrent",
@@ -92,6 +95,7 @@ __all__ = [
     "build_variational",
     "encode",
     "encode_changes",
+    "encode_sequence",
 ]
 
 

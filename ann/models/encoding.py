@@ -8,7 +8,7 @@ from torch import Tensor
 from ann.checks import check_integer, check_one_of, check_positive
 from ann.errors import ValidationError
 
-ENCODINGS = ("direct", "rate", "latency")
+ENCODINGS = ("direct", "rate", "latency", "delta")
 
 
 def encode(x: Tensor, steps: int, encoding: str) -> Tensor:
@@ -17,12 +17,14 @@ def encode(x: Tensor, steps: int, encoding: str) -> Tensor:
     - "direct": the values themselves, the same in each step (Rueckauer et al., Frontiers in Neuroscience 11, 2017);
     - "rate": spikes, floor(x (t + 1)) - floor(x t) in step t, so that x steps of them come at even intervals;
     - "latency": one spike, the sooner the larger x, in step round((1 - x) (steps - 1)); none where x is 0 (Thorpe,
-      Delorme & Van Rullen, Neural Networks 14, 2001).
+      Delorme & Van Rullen, Neural Networks 14, 2001);
+    - "delta": spikes 1 or -1 as long as x, which appears in the first step, is away from what they have said so far by
+      1 / steps, as in `encode_changes`.
 
     Parameters
     ----------
     x : torch.Tensor
-        Samples (batch, ...); for spikes their values are in 0 ... 1.
+        Samples (batch, ...); for "rate" and "latency" their values are in 0 ... 1.
     steps : int
         Time steps, at least 1.
     encoding : str
@@ -42,6 +44,8 @@ def encode(x: Tensor, steps: int, encoding: str) -> Tensor:
     check_one_of("encoding", encoding, ENCODINGS)
     if encoding == "direct":
         return x.expand(steps, *x.shape)
+    if encoding == "delta":
+        return encode_sequence(x[:, None], steps, encoding)
     if not bool(((x >= 0) & (x <= 1)).all()):
         raise ValidationError("x", f"values from {float(x.min())} to {float(x.max())}", "values in 0 ... 1")
     time = torch.arange(steps, device=x.device).reshape(-1, *(1,) * x.ndim)
@@ -49,6 +53,34 @@ def encode(x: Tensor, steps: int, encoding: str) -> Tensor:
         # In float64: a product that float32 rounds up to an integer would make a spike too many.
         return ((x.double() * (time + 1)).floor() - (x.double() * time).floor()).to(x.dtype)
     return ((time == ((1 - x) * (steps - 1)).round()) & (x > 0)).to(x.dtype)
+
+
+def encode_sequence(x: Tensor, repeats: int, encoding: str) -> Tensor:
+    """Return what neurons are given in every time step of sequences whose elements are shown for some steps each.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        Sequences (batch, length, ...).
+    repeats : int
+        Time steps of an element, at least 1.
+    encoding : str
+        As in `encode`, of one element after the other; "delta" tells what changes from step to step by 1 / repeats.
+
+    Returns
+    -------
+    torch.Tensor
+        (length repeats, batch, ...).
+
+    Raises
+    ------
+    ValidationError
+        As `encode`.
+    """
+    repeats = check_integer("repeats", repeats, 1)
+    if check_one_of("encoding", encoding, ENCODINGS) == "delta":
+        return encode_changes(x.repeat_interleave(repeats, dim=1), 1 / repeats).transpose(0, 1)
+    return torch.cat([encode(element, repeats, encoding) for element in x.unbind(1)])
 
 
 def encode_changes(x: Tensor, threshold: float) -> Tensor:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import nn
 
 from ann.checks import check_integer, check_one_of
+from ann.models.adaptive import SelfConnected, neuron_maker
 from ann.models.cnn import stack_cnn
 from ann.models.encoding import ENCODINGS, encode, first_spike_scores
 from ann.models.mlp import stack_mlp
@@ -28,11 +28,11 @@ class SpikingNetwork(Model):
     Parameters
     ----------
     body : torch.nn.Sequential
-        The layers of a time step, `SoftResetLeaky` as the last.
+        The layers of a time step.
     steps : int
         Time steps of an inference, at least 1.
     encoding : str
-        How a sample is given, as in `ann.encode`: "direct", "rate" or "latency".
+        How a sample is given, as in `ann.encode`: "direct", "rate", "latency" or "delta".
     decision : str
         What counts: "count", the number of spikes, or "first-spike", the steps left after the first.
 
@@ -59,8 +59,12 @@ class SpikingNetwork(Model):
     def reset(self) -> None:
         """Forget the potentials of all neurons; needed only where `body` is called by hand."""
         for layer in self.body.modules():
-            if isinstance(layer, SoftResetLeaky):
+            if isinstance(layer, SoftResetLeaky | SelfConnected):
                 layer.reset()
+
+    def given(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what `body` is given of samples (batch, ...) in every step, (steps, batch, ...)."""
+        return encode(x, self.steps, self.encoding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Run all time steps from rest.
@@ -77,7 +81,7 @@ class SpikingNetwork(Model):
         """
         self.reset()
         try:
-            spikes = torch.stack([self.body(given) for given in encode(x, self.steps, self.encoding)])
+            spikes = torch.stack([self.body(given) for given in self.given(x)])
             return spikes.sum(dim=0) if self.decision == "count" else first_spike_scores(spikes)
         finally:
             # Potentials that hold on to a gradient would keep its graph alive and the module from being copied.
@@ -95,6 +99,8 @@ def build_spiking_cnn(
     threshold: float = 1.0,
     slope: float = 10.0,
     surrogate: str = "fast-sigmoid",
+    jump: float = 0.0,
+    rho: float = 0.95,
     encoding: str = "direct",
     decision: str = "count",
 ) -> SpikingNetwork:
@@ -108,6 +114,8 @@ def build_spiking_cnn(
         Time steps of an inference, at least 1.
     beta, threshold, slope, surrogate
         Parameters of every `SoftResetLeaky` layer.
+    jump, rho : float
+        What a spike adds to its neuron's threshold, and the decay of that; with a jump the layers are `AdaptiveLeaky`.
     encoding, decision : str
         As in `SpikingNetwork`.
 
@@ -116,7 +124,7 @@ def build_spiking_cnn(
     ValidationError
         If an argument is out of range, or an image is too small for the blocks.
     """
-    make_neurons = partial(SoftResetLeaky, beta, threshold, slope, surrogate)
+    make_neurons = neuron_maker(beta, threshold, slope, surrogate, jump, rho)
     layers = stack_cnn(shape, classes, channels, pooling, 0.0, "leaky", make_neurons)
     layers["leaky_output"] = make_neurons()
     return SpikingNetwork(nn.Sequential(layers), steps, encoding, decision)
@@ -132,6 +140,8 @@ def build_spiking_mlp(
     threshold: float = 1.0,
     slope: float = 10.0,
     surrogate: str = "fast-sigmoid",
+    jump: float = 0.0,
+    rho: float = 0.95,
     encoding: str = "direct",
     decision: str = "count",
 ) -> SpikingNetwork:
@@ -145,6 +155,8 @@ def build_spiking_mlp(
         Time steps of an inference, at least 1.
     beta, threshold, slope, surrogate
         Parameters of every `SoftResetLeaky` layer.
+    jump, rho : float
+        What a spike adds to its neuron's threshold, and the decay of that; with a jump the layers are `AdaptiveLeaky`.
     encoding, decision : str
         As in `SpikingNetwork`.
 
@@ -153,7 +165,7 @@ def build_spiking_mlp(
     ValidationError
         If an argument is out of range.
     """
-    make_neurons = partial(SoftResetLeaky, beta, threshold, slope, surrogate)
+    make_neurons = neuron_maker(beta, threshold, slope, surrogate, jump, rho)
     layers = stack_mlp(shape, classes, hidden, "leaky", make_neurons)
     layers["leaky_output"] = make_neurons()
     return SpikingNetwork(nn.Sequential(layers), steps, encoding, decision)

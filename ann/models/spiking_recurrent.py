@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 
 from ann.checks import check_integer
-from ann.models.model import Model
+from ann.models.adaptive import SelfConnected, neuron_maker
+from ann.models.encoding import encode_sequence
 from ann.models.sequences import make_reader
-from ann.models.soft_reset import SoftResetLeaky
+from ann.models.spiking import SpikingNetwork
 
 
-class SpikingRecurrent(Model):
-    """Leaky integrate-and-fire neurons that hear the sequence and their own last spikes, and a linear reader of spikes.
+class SpikingRecurrent(SpikingNetwork):
+    """Leaky integrate-and-fire neurons that hear a sequence and their own last spikes, and a linear reader of spikes.
 
     In step t, with s the spikes of the step before::
 
         v <- beta v + W x(t) + U s + b,    s <- 1 if v > threshold else 0,    v <- v - threshold s
 
     The scores are the sum over all steps of a linear map of the spikes. Trained through time with a surrogate gradient
-    (Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36, 2019).
+    (Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36, 2019); neurons whose threshold adapts remember for
+    longer (Bellec et al., NeurIPS 2018).
 
     Parameters
     ----------
-    shape, classes, hidden, repeats, beta, threshold, slope, vocabulary
-        As in `build_spiking_rnn`.
+    body : torch.nn.Sequential
+        The layers of a time step.
+    reader : torch.nn.Module
+        From samples (batch, ...) to sequences (batch, length, features).
+    length, repeats : int
+        Elements of a sequence, and the steps for which each is shown.
+    encoding : str
+        How elements are given, as in `ann.encode`.
+    vocabulary : int
+        Number of tokens, where samples are token numbers; else 0.
     """
 
     def __init__(
-        self,
-        shape: tuple[int, ...],
-        classes: int,
-        hidden: int,
-        repeats: int,
-        beta: float,
-        threshold: float,
-        slope: float,
-        vocabulary: int,
+        self, body: nn.Sequential, reader: nn.Module, length: int, repeats: int, encoding: str, vocabulary: int
     ):
-        super().__init__()
-        self.vocabulary = vocabulary
-        self.reader, self.length, features = make_reader(shape, vocabulary)
-        self.hidden, self.repeats = check_integer("hidden", hidden, 1), check_integer("repeats", repeats, 1)
-        self.forwards = nn.Linear(features, hidden)
-        self.recurrent = nn.Linear(hidden, hidden, bias=False)
-        self.neurons = SoftResetLeaky(beta, threshold, slope)
-        self.output = nn.Linear(hidden, check_integer("classes", classes, 1), bias=False)
+        self.repeats = check_integer("repeats", repeats, 1)
+        super().__init__(body, length * self.repeats, encoding)
+        self.reader, self.vocabulary = reader, vocabulary
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return scores, (batch, classes), of samples (batch, ...)."""
-        current = self.forwards(self.reader(x))
-        self.neurons.reset()
-        spikes, scores = current.new_zeros(len(x), self.hidden), current.new_zeros(())
-        try:
-            for step in range(self.length):
-                for _ in range(self.repeats):
-                    spikes = self.neurons(current[:, step] + self.recurrent(spikes))
-                    scores = scores + self.output(spikes)
-        finally:
-            # Potentials that hold on to a gradient would keep its graph alive and the module from being copied.
-            self.neurons.reset()
-        return scores
+    def given(self, x: Tensor) -> Tensor:
+        """Return what `body` is given of samples (batch, ...) in every step, (steps, batch, features)."""
+        return encode_sequence(self.reader(x), self.repeats, self.encoding)
 
 
 def build_spiking_rnn(
@@ -71,6 +59,10 @@ def build_spiking_rnn(
     beta: float = 0.9,
     threshold: float = 1.0,
     slope: float = 10.0,
+    surrogate: str = "fast-sigmoid",
+    jump: float = 0.0,
+    rho: float = 0.95,
+    encoding: str = "direct",
     vocabulary: int = 0,
 ) -> SpikingRecurrent:
     """Build a recurrent network of spiking neurons.
@@ -85,8 +77,12 @@ def build_spiking_rnn(
         Number of neurons.
     repeats : int
         Steps for which each element of a sequence is shown.
-    beta, threshold, slope : float
+    beta, threshold, slope, surrogate
         Parameters of `SoftResetLeaky`.
+    jump, rho : float
+        What a spike adds to its neuron's threshold, and the decay of that; with a jump the neurons are `AdaptiveLeaky`.
+    encoding : str
+        How the elements are given, as in `ann.encode`: "direct", "rate", "latency" or "delta".
     vocabulary : int
         Number of tokens, where samples are token numbers.
 
@@ -95,4 +91,12 @@ def build_spiking_rnn(
     ValidationError
         If an argument is out of range.
     """
-    return SpikingRecurrent(shape, classes, hidden, repeats, beta, threshold, slope, vocabulary)
+    reader, length, features = make_reader(shape, vocabulary)
+    hidden = check_integer("hidden", hidden, 1)
+    neurons = neuron_maker(beta, threshold, slope, surrogate, jump, rho)()
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        forwards=nn.Linear(features, hidden),
+        leaky=SelfConnected(neurons, hidden),
+        output=nn.Linear(hidden, check_integer("classes", classes, 1), bias=False),
+    )
+    return SpikingRecurrent(nn.Sequential(layers), reader, length, repeats, encoding, vocabulary)

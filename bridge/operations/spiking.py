@@ -1,19 +1,34 @@
-"""Spiking neurons of snnTorch."""
+"""Spiking neurons of snnTorch, and those of `ann` in its style."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import snntorch
+from torch import nn
 from torch.nn import functional as F
 
-from ann.models import SoftResetLeaky
+from ann.models import AdaptiveLeaky, SelfConnected, SoftResetLeaky
 from bridge.nodes import Leaky
 from bridge.operations.tracing import Traced
 from bridge.operations.values import RefusedError, Value, array, emit
 
 
 def leaky(m: snntorch.Leaky, input: Traced):
-    """Take a neuron that keeps its own state and tells its spikes alone."""
+    """Take neurons that keep their own state and tell their spikes alone."""
+    return _spiking(m, m, input)
+
+
+def self_connected(m: SelfConnected, input: Traced):
+    """Take neurons that hear themselves."""
+    if type(m.neurons) not in (SoftResetLeaky, AdaptiveLeaky):
+        raise RefusedError(f"is made of {type(m.neurons).__name__}", "Use SoftResetLeaky or AdaptiveLeaky")
+    return _spiking(m, m.neurons, input, recurrent=array(m.recurrent.weight))
+
+
+def _spiking(whole: nn.Module, m: snntorch.Leaky, input: Traced, **more: Any):
+    """Take neurons, of a module that is called, with more of what their node has."""
     probe = m.threshold.double().new_tensor(np.linspace(-2.0, 2.0, 41))
     heaviside = (m.spike_grad(probe) == (probe > 0)).all().item()
     for wrong, option, remedy in (
@@ -28,9 +43,11 @@ def leaky(m: snntorch.Leaky, input: Traced):
         if wrong:
             raise RefusedError(f"has {option}, which no spiking neuron here has", remedy)
     tracing = input.tracing
-    if any(m is other for other in tracing.spiking):
+    if any(whole is other for other in tracing.spiking):
         raise RefusedError("runs more than once", "Let forward be one time step, with a neuron for every use")
-    tracing.spiking.append(m)
+    tracing.spiking.append(whole)
+    if isinstance(m, AdaptiveLeaky):
+        more |= {"rho": np.array(m.rho), "jump": np.array(m.jump)}
 
     def rule(input: Value):
         beta, threshold = array(m.beta), array(m.threshold)
@@ -38,11 +55,16 @@ def leaky(m: snntorch.Leaky, input: Traced):
         beta, threshold = (a[0] if a.ndim > len(input.shape) and len(a) == 1 else a for a in (beta, threshold))
         reset = "soft" if isinstance(m, SoftResetLeaky) else m.reset_mechanism
         beta = np.clip(beta, 0.0, 1.0)
-        return emit(Leaky, input, beta=beta, threshold=threshold, reset=reset, reset_delay=bool(m.reset_delay))
+        return emit(Leaky, input, beta=beta, threshold=threshold, reset=reset, reset_delay=bool(m.reset_delay), **more)
 
     # A spiking neuron has no value without time: a rectifier stands in its place.
     return tracing.apply("leaky", rule, F.relu, (input,), {})
 
 
-MODULES = {snntorch.Leaky: leaky, SoftResetLeaky: leaky}
-OPAQUE = (snntorch.SpikingNeuron,)
+MODULES = {
+    snntorch.Leaky: leaky,
+    SoftResetLeaky: leaky,
+    AdaptiveLeaky: leaky,
+    SelfConnected: self_connected,
+}
+OPAQUE = (snntorch.SpikingNeuron, SelfConnected)

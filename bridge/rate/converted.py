@@ -244,9 +244,7 @@ class Converted:
         self, samples: np.ndarray, threads: int, batch: int, listed: bool
     ) -> Iterator[tuple[snn.Recording, int, float]]:
         """Simulate samples; yields recordings, spikes listed or not, how many samples of each count, and seconds."""
-        samples = check_samples(samples, self.graph.shapes()[self.graph.input])
-        if self.options.input == "poisson":
-            check_probabilities(samples)
+        samples = self._checked(samples)
         batch = min(positive_integer("batch", batch), len(samples))
         simulation = self._kept_simulation(batch, threads, listed)
         for start in range(0, len(samples), batch):
@@ -254,12 +252,19 @@ class Converted:
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
             begun = time.perf_counter()
             simulation.reset(first_sample=start)
-            self.encode(simulation, filled)
-            recording = self._simulate(simulation)
+            recording = self.simulate(simulation, filled)
             yield recording, len(chosen), time.perf_counter() - begun
 
-    def _simulate(self, simulation: snn.Simulation) -> snn.Recording:
-        """Run an inference."""
+    def _checked(self, samples: np.ndarray) -> np.ndarray:
+        """Return samples (samples, *shape), or refuse them."""
+        samples = check_samples(samples, self.graph.shapes()[self.graph.input])
+        if self.options.input == "poisson":
+            check_probabilities(samples)
+        return samples
+
+    def simulate(self, simulation: snn.Simulation, samples: np.ndarray) -> snn.Recording:
+        """Give a simulation samples (batch, *shape), run an inference, and return all that was recorded."""
+        self.encode(simulation, samples)
         if self.options.input == "constant":
             return simulation.run(float(self.duration))
         simulation.run(float(self.steps))

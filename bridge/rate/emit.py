@@ -165,6 +165,10 @@ class _Emitter:
     def _activation(self, layer: plans.Layer) -> None:
         if isinstance(layer.node, Leaky):
             population = self._firing(layer, "neurons", _leaky(layer), wait=0, unit=np.ones(layer.layout.size))
+            if layer.node.recurrent.size:
+                order = layer.layout.order
+                rule = snn.Dense(layer.node.recurrent[np.ix_(order, order)])
+                self.network.connect(population, population, rule, delay=1.0)
         else:
             population = self._counting(layer, "neurons")
         self._connect(layer, population)
@@ -195,12 +199,13 @@ class _Emitter:
         self.network.connect(end, population, rule, weight=1.0, delay=delay)
 
     def _readout(self, layer: plans.Layer) -> None:
-        """Add integrators that never fire: v at the end is T times the output."""
+        """Add integrators that never fire: their v is read."""
         population = self.network.population(layer.name, layer.layout.image, snn.IF(), active=(0.0, 0.0))
         self.units[layer.name] = np.ones(layer.layout.size)
         self._connect(layer, population)
         self.network.record(population, "v", every=1.0)
-        arrival, unit = self._arrival(layer), np.full(layer.layout.size, 1.0 / self.steps)
+        # T times the output of a converted network; of one that spiked already the sum over all steps.
+        arrival, unit = self._arrival(layer), np.full(layer.layout.size, 1.0 / self.steps if self.thresholds else 1.0)
         last = arrival + self.steps
         self.layers[layer.name] = Layer(layer.name, "readout", layer.layout, unit, arrival + 1, last)
 
@@ -219,7 +224,7 @@ class _Emitter:
         self,
         layer: plans.Layer,
         kind: Literal["neurons", "relay"],
-        model: snn.IF | snn.DiscreteLIF,
+        model: snn.IF | snn.DiscreteLIF | snn.DiscreteAdaptiveLIF,
         *,
         wait: int,
         unit: np.ndarray,
@@ -283,17 +288,20 @@ class _Emitter:
         return np.where(term.operator.index >= 0, self.units[term.source][term.operator.index], 1.0)
 
 
-def _leaky(layer: plans.Layer) -> snn.DiscreteLIF:
-    """Return the model that does what snnTorch's neuron does."""
+def _leaky(layer: plans.Layer) -> snn.DiscreteLIF | snn.DiscreteAdaptiveLIF:
+    """Return the model that does what snnTorch's neuron does, or one of `ann`."""
     node = layer.node
     assert isinstance(node, Leaky)
     if node.reset_delay:
         raise ConversionError(title(layer), "resets one step after its spike", "Train it with reset_delay=False")
     beta, threshold = (_per_neuron(value, layer.layout) for value in (node.beta, node.threshold))
-    # snnTorch fires above the threshold, this engine at it: the next number up is the first that is above.
+    # They fire above the threshold, this engine at it: the next number up is the first that is above.
     above = np.nextafter(threshold, np.inf)
     # A soft reset subtracts v_threshold - v_reset, which is then exactly the threshold.
     v_reset = 0.0 if node.reset == "zero" else above - threshold
+    if node.jump.any():
+        rho, jump = (_per_neuron(value, layer.layout) for value in (node.rho, node.jump))
+        return snn.DiscreteAdaptiveLIF(beta=beta, rho=rho, jump=jump, v_threshold=above, v_reset=v_reset)
     return snn.DiscreteLIF(beta=beta, v_threshold=above, v_reset=v_reset, reset=_RESETS[node.reset])
 
 

@@ -5,7 +5,7 @@ from snn.neurons.adex import AdEx
 from snn.neurons.binary import McCullochPitts
 from snn.neurons.conductance import ConductanceLIF
 from snn.neurons.custom import CustomModel
-from snn.neurons.discrete import DiscreteCubaLIF, DiscreteLIF
+from snn.neurons.discrete import DiscreteAdaptiveLIF, DiscreteCubaLIF, DiscreteLIF
 from snn.neurons.hodgkin_huxley import HodgkinHuxley
 from snn.neurons.integrate_and_fire import IF, LIF
 from snn.neurons.model import Model, step
@@ -21,6 +21,7 @@ __all__ = [
     "AdaptiveLIF",
     "ConductanceLIF",
     "CustomModel",
+    "DiscreteAdaptiveLIF",
     "DiscreteCubaLIF",
     "DiscreteLIF",
     "HodgkinHuxley",

@@ -60,6 +60,36 @@ def step_cuba(p, s, x, armed):
     return ExponentialState(v, refractory, fma(p.decay_syn, s.i_syn, arrived)), spiked
 
 
+class DiscreteAdaptive(NamedTuple):
+    """What `step_discrete_adaptive` needs."""
+
+    decay: float
+    v_threshold: float
+    drop: float
+    decay_theta: float
+    jump: float
+
+
+class DiscreteAdaptiveState(NamedTuple):
+    """v; how far the threshold is above v_threshold; steps of refractoriness left, which are none."""
+
+    v: float
+    refractory: int = 0
+    theta: float = 0.0
+
+
+@step_of(DiscreteAdaptive)
+def step_discrete_adaptive(p, s, x, armed):
+    """Propagate v, add what arrives, test what of it is above theta, and let theta decay and jump."""
+    v = fma(p.decay, s.v, 0.0) + (x.current + x.delta)
+    # Not against the sum v_threshold + theta, whose rounding would lose that a threshold is the next number up.
+    spiked = armed and v - s.theta >= p.v_threshold
+    kept = fma(p.decay_theta, s.theta, 0.0)
+    if spiked:
+        return DiscreteAdaptiveState(v - p.drop, 0, kept + p.jump), spiked
+    return DiscreteAdaptiveState(v, 0, kept), spiked
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DiscreteLIF(Model):
     """Leaky integrate-and-fire neuron of discrete time: v <- beta v + input, whatever dt is.
@@ -120,6 +150,63 @@ class DiscreteLIF(Model):
             refractory_steps=0,
         )
         return Lowered(parameters, DeltaState(0.0, 0), DeltaArrivals)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DiscreteAdaptiveLIF(Model):
+    """Leaky integrate-and-fire neuron of discrete time whose threshold rises with every spike, whatever dt is.
+
+    v <- beta v + input; a spike where v - theta >= v_threshold, which lowers v by v_threshold - v_reset; then
+    theta <- rho theta + jump (a spike) or rho theta. The ALIF neuron of surrogate-gradient training (Bellec, Salaj,
+    Subramoney, Legenstein & Maass, NeurIPS 2018; with this reset Bellec et al., Nature Communications 11, 2020, where
+    jump is their beta). It has no units. State variables: v, refractory (always 0), theta.
+
+    Parameters
+    ----------
+    beta, rho : float, ndarray (n,) or distribution
+        Factors of v and of theta over a step, from 0 to 1.
+    jump : float, ndarray (n,) or distribution
+        What a spike adds to theta.
+    v_threshold, v_reset : float, ndarray (n,) or distribution
+        As above.
+
+    Raises
+    ------
+    ValidationError
+        If beta or rho is outside 0 to 1 or a parameter is not finite.
+    """
+
+    beta: Parameter = 0.9
+    rho: Parameter = 0.95
+    jump: Parameter = 0.2
+    v_threshold: Parameter = 1.0
+    v_reset: Parameter = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("beta", "rho"):
+            _check_factor("DiscreteAdaptiveLIF", name, getattr(self, name))
+        for name in ("jump", "v_threshold", "v_reset"):
+            checks.parameter("DiscreteAdaptiveLIF", name, getattr(self, name))
+
+    def unit(self, name: str) -> str:
+        """Return "1": nothing here has a unit."""
+        return "1"
+
+    def port(self, weight_is_negative: bool) -> str:
+        """Return the name of the one port."""
+        return "delta"
+
+    def lower(self, values: Values, dt: float) -> Lowered:
+        """Take the parameters as they are."""
+        parameters = DiscreteAdaptive(
+            decay=values["beta"],
+            v_threshold=values["v_threshold"],
+            drop=values["v_threshold"] - values["v_reset"],
+            decay_theta=values["rho"],
+            jump=values["jump"],
+        )
+        return Lowered(parameters, DiscreteAdaptiveState(0.0), DeltaArrivals)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -210,14 +210,16 @@ def test_step_is_all_or_none_and_has_no_gradient():
     assert not y.requires_grad
 
 
-def test_spiking_recurrent_network_sums_its_spikes():
-    model = ann.build("spiking-rnn", (3, 2), 2, hidden=4, repeats=1)
+@pytest.mark.parametrize("jump", [0.0, 0.3])
+def test_spiking_recurrent_network_sums_its_spikes(jump):
+    model = ann.build("spiking-rnn", (3, 2), 2, hidden=4, repeats=1, jump=jump)
+    forwards, leaky, output = model.body
     with torch.no_grad():
-        model.forwards.weight *= 5
-    x, neurons = torch.rand(1, 3, 2), ann.SoftResetLeaky()
+        forwards.weight *= 5
+    x, neurons = torch.rand(1, 3, 2), ann.AdaptiveLeaky(jump=jump) if jump else ann.SoftResetLeaky()
     spikes, total = torch.zeros(1, 4), torch.zeros(1, 4)
     for step in range(3):
-        spikes = neurons(model.forwards(x[:, step]) + model.recurrent(spikes))
+        spikes = neurons(forwards(x[:, step]) + leaky.recurrent(spikes))
         total = total + spikes
-    torch.testing.assert_close(model(x), model.output(total))
+    torch.testing.assert_close(model(x), output(total))
     assert total.sum() > 0

@@ -4,8 +4,9 @@ import snntorch
 import torch
 from torch import nn
 
+import ann
 from ann.models import SoftResetLeaky
-from bridge import ConversionError, ValidationError, take_over, trace
+from bridge import ConversionError, TakenOver, ValidationError, from_nir, take_over, to_nir, trace
 
 STEPS = 12
 
@@ -169,6 +170,96 @@ def test_every_neuron_comes_with_its_own_reset():
     assert spikes == {"soft": [1, 1, 0], "subtract": [1, 0, 0], "zero": [1, 0, 0]}
 
 
+# Whole networks of `ann`, with the code of their input and their decision
+
+
+SIZES = {"spiking-mlp": {"hidden": (9, 7)}, "spiking-cnn": {"channels": (3, 4)}, "spiking-rnn": {"hidden": 9}}
+
+
+def built(name, **options):
+    model = ann.build(name, (1, 8, 8), 4, seed=1, **SIZES[name], **options).double().eval()
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            if weight.ndim > 1:
+                weight *= 3.0 if "recurrent" in key else 5.0
+    return model
+
+
+def spikes_of(model, x):
+    """Run a network of `ann`: for each layer of neurons whether each fires, (steps, samples, neurons), and scores."""
+    spikes, hooks = {}, []
+    for name, layer in model.body.named_modules():
+        if isinstance(layer, SoftResetLeaky):
+            told = spikes.setdefault(name.removesuffix(".neurons"), [])
+            hooks.append(layer.register_forward_hook(lambda _, __, fired, told=told: told.append(fired)))
+    with torch.no_grad():
+        scores = model(torch.as_tensor(x)).numpy()
+    for hook in hooks:
+        hook.remove()
+    return {name: torch.stack(told).numpy() > 0 for name, told in spikes.items()}, scores
+
+
+@pytest.mark.parametrize("jump", [0.0, 0.3])
+@pytest.mark.parametrize("encoding", ["direct", "rate", "latency", "delta"])
+@pytest.mark.parametrize("name", SIZES)
+def test_networks_of_ann_fire_the_same_spikes(name, encoding, jump):
+    model, x = built(name, encoding=encoding, jump=jump), np.random.default_rng(2).uniform(0, 1, (3, 1, 8, 8))
+    taken = take_over(model, x)
+    expected, scores = spikes_of(model, x)
+    recording = taken.simulate(taken.simulation(len(x)), x)
+    layers = [layer for layer in taken.layers if layer.kind == "neurons"]
+    assert [layer.name for layer in layers] == list(expected)
+    for layer in layers:
+        record = recording.spikes[layer.name]
+        found = np.zeros((taken.duration + 1, len(x), *layer.shape), bool).reshape(taken.duration + 1, len(x), -1)
+        found[record.steps, record.samples, record.neurons] = True
+        told = found[layer.first : layer.last + 1].reshape(model.steps, len(x), *layer.shape)
+        np.testing.assert_array_equal(np.moveaxis(told, -1, 2), expected[layer.name])
+        assert 0.01 < told.mean() < 0.99
+        assert found.sum() == told.sum()
+    np.testing.assert_allclose(taken.run(x, batch=2).scores, scores, rtol=1e-6, atol=1e-6)
+
+
+def test_a_threshold_that_adapts_and_a_neuron_that_hears_itself_matter():
+    x = np.random.default_rng(2).uniform(0, 1, (3, 1, 8, 8))
+    counts = [take_over(built("spiking-rnn", jump=jump), x).run(x).spikes.sum() for jump in (0.0, 0.3)]
+    alone = built("spiking-rnn")
+    with torch.no_grad():
+        alone.body.leaky.recurrent.weight.zero_()
+    assert len({*counts, take_over(alone, x).run(x).spikes.sum()}) == 3
+
+
+def test_the_first_spike_decides_where_it_did():
+    model = built("spiking-mlp", encoding="latency", decision="first-spike", steps=6)
+    x = np.random.default_rng(3).uniform(0, 1, (5, 1, 8, 8))
+    taken = take_over(model, x[:1])
+    assert isinstance(taken, TakenOver)
+    scores = taken.run(x).scores
+    np.testing.assert_array_equal(scores, spikes_of(model, x)[1])
+    assert len(np.unique(scores)) > 2
+    with pytest.raises(ValidationError, match="changes from step to step"):
+        taken.encode(taken.simulation(len(x)), x)
+
+
+def test_tokens_are_read_through_their_embedding():
+    model = ann.build("spiking-rnn", (5,), 3, hidden=9, vocabulary=7, seed=1).double().eval()
+    with torch.no_grad():
+        model.body.forwards.weight *= 5
+    x = np.random.default_rng(4).integers(0, 7, (4, 5))
+    with torch.no_grad():
+        np.testing.assert_allclose(take_over(model, x).run(x).scores, model(torch.as_tensor(x)).numpy(), rtol=1e-6)
+
+
+def test_a_network_that_hears_itself_comes_back_from_nir_and_an_adaptive_one_is_refused(tmp_path):
+    x = np.random.default_rng(2).uniform(0, 1, (3, 1, 8, 8))
+    taken = take_over(built("spiking-rnn"), x)
+    to_nir(taken, tmp_path / "net.nir")
+    again = from_nir(tmp_path / "net.nir").run(np.moveaxis(taken.given(x), 0, 1))
+    np.testing.assert_array_equal(again.output[:, -1], taken.run(x).scores)
+    with pytest.raises(ConversionError, match=r"leaky \(DiscreteAdaptiveLIF\): has no counterpart in NIR"):
+        to_nir(take_over(built("spiking-rnn", jump=0.3), x), tmp_path / "net.nir")
+
+
 # Refusals
 
 
@@ -189,9 +280,9 @@ class Late(snntorch.Leaky):
 @pytest.mark.parametrize(
     ("module", "says"),
     [
-        (network(), r"0 \(Dense\): is the output but not a spiking neuron"),
-        (network(nn.ReLU()), r"1 \(ReLU\): is the output but not a spiking neuron"),
-        (network(plain(0.9), nn.Linear(3, 2)), r"2 \(Dense\): is the output but not"),
+        (network(), r"0 \(Dense\): has no spiking neuron before it and is none"),
+        (network(nn.ReLU()), r"1 \(ReLU\): has no spiking neuron"),
+        (ann.SelfConnected(Own(), 4), r"SelfConnected\): is made of Own"),
         (network(plain(0.9, reset_delay=True)), r"1 \(Leaky\): resets one step after its spike"),
         (network(nn.ReLU(), nn.Linear(3, 2), plain(0.9)), r"1 \(ReLU\): is an activation among spiking neurons"),
         (network(Own()), r"1 \(Own\): has no counterpart"),
@@ -201,6 +292,13 @@ class Late(snntorch.Leaky):
 def test_refuses_by_name(module, says):
     with pytest.raises(ConversionError, match=says):
         take_over(module, np.ones((2, 4)), steps=4)
+
+
+def test_steps_belong_to_a_time_step_and_not_to_a_whole_network():
+    with pytest.raises(ValidationError, match="steps must be given"):
+        take_over(network(plain(0.9)), np.ones((2, 4)))
+    with pytest.raises(ValidationError, match=r"steps must be left out, not 4: .* its own, 8"):
+        take_over(built("spiking-mlp"), np.ones((1, 1, 8, 8)), steps=4)
 
 
 @pytest.mark.parametrize("steps", [True, 0, -1, 2.5])

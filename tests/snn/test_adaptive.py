@@ -64,6 +64,33 @@ def test_both_signs_share_a_time_constant_unless_told_otherwise():
     assert one.min() < -1.0
 
 
+def test_in_discrete_time_theta_moves_after_the_test():
+    rng = np.random.default_rng(1)
+    given = rng.integers(0, 200, 200) / 256  # as they are kept
+    net = snn.Network()
+    model = snn.DiscreteAdaptiveLIF(beta=0.8, rho=0.9, jump=0.5, v_threshold=1.25, v_reset=0.25)
+    cell = net.population("cell", 1, model)
+    net.connect(net.current("input", given[:, None], bin=1.0), cell, snn.OneToOne(), weight=1.0)
+    for variable in ("v", "theta"):
+        net.record(cell, variable, every=1.0)
+    recording = snn.Simulation(net, dt=1.0).run(200.0)
+    v, theta, fired = 0.0, 0.0, []
+    for k, x in enumerate(given):
+        v = 0.8 * v + x
+        spike = int(v - theta >= 1.25)
+        v, theta = v - spike, 0.9 * theta + 0.5 * spike
+        fired += [k + 1] * spike
+        assert [trace.values[0, k, 0] for trace in recording.traces] == pytest.approx([v, theta], abs=1e-9)
+    assert recording.spikes["cell"].steps.tolist() == fired
+    assert len(fired) > 20
+
+
+@pytest.mark.parametrize(("field", "value"), [("beta", 1.1), ("rho", -0.1), ("jump", math.nan), ("v_reset", math.inf)])
+def test_bad_parameters_in_discrete_time_are_refused(field, value):
+    with pytest.raises(snn.ValidationError, match=f"DiscreteAdaptiveLIF: {field}"):
+        snn.DiscreteAdaptiveLIF(**{field: value})
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("tau_theta", 0.0), ("jump", math.nan), ("synapse", "alpha"), ("tau_m", -1.0), ("t_ref", -1.0)]
 )
