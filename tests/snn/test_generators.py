@@ -13,12 +13,24 @@ from scipy import integrate, stats
 
 import snn
 from snn.engines.grid_cpu.trains import gamma
+from snn.program.delays import drawn_delays
 from snn.quantiles import normal, normal_quantiles
 
 
 def assert_uniform(p_values):
     assert len(p_values) >= 50
     assert stats.kstest(p_values, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [snn.Normal(1.5, 0.75, low=0.05), snn.Normal(0.75, 0.0), snn.Uniform(0.0, 30.0), snn.Uniform(2.0, 2.0)],
+)
+@pytest.mark.parametrize("dt", [0.1, 0.01])
+def test_drawn_delays_are_the_values_on_the_grid(distribution, dt):
+    values = distribution.sample(20_000, 3, 4, first=7)
+    delays = drawn_delays(distribution, dt, 1, 3, 4, 7, 20_000)
+    np.testing.assert_array_equal(delays, np.maximum(np.rint(values / dt), 1))
 
 
 def test_normal_quantiles_are_those_of_the_library():
