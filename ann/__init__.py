@@ -8,6 +8,7 @@ Load a data set, build a model, train it and judge it::
     ann.accuracy(model, data.x_test, data.y_test)
 """
 
+from ann.baselines import PrincipalComponents, dbscan, k_means, principal_components, purity
 from ann.data import DATASETS, Dataset, from_arrays, load, read_csv, read_images, read_numpy
 from ann.errors import AnnError, DataError, NumericalError, ValidationError
 from ann.evaluation import accuracy, evaluate, predict
@@ -36,6 +37,7 @@ from ann.recipes import RECIPES, Recipe, find_recipe
 from ann.record import TrainingRecord
 from ann.reinforcement import RewardRecord, make_environment, play, reinforce
 from ann.training import fit
+from ann.vision import PRETRAINED, Pretrained, load_pretrained
 from ann.weight_quantisation import quantise_weights, round_weights
 from ann.weights import load_metadata, load_weights, save_weights
 
@@ -44,6 +46,7 @@ __all__ = [
     "DATASETS",
     "MODELS",
     "OPTIMIZERS",
+    "PRETRAINED",
     "RECIPES",
     "TWINS",
     "AdaptiveLeaky",
@@ -53,6 +56,8 @@ __all__ = [
     "Dataset",
     "Model",
     "NumericalError",
+    "Pretrained",
+    "PrincipalComponents",
     "QuantisedReLU",
     "Recipe",
     "RewardRecord",
@@ -64,6 +69,7 @@ __all__ = [
     "accuracy",
     "build",
     "build_for",
+    "dbscan",
     "encode",
     "encode_changes",
     "encode_sequence",
@@ -73,13 +79,17 @@ __all__ = [
     "fit",
     "from_arrays",
     "initialise",
+    "k_means",
     "learn_q",
     "load",
     "load_metadata",
+    "load_pretrained",
     "load_weights",
     "make_environment",
     "play",
     "predict",
+    "principal_components",
+    "purity",
     "quantise",
     "quantise_weights",
     "read_csv",

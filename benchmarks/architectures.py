@@ -7,8 +7,9 @@ Run: python benchmarks/architectures.py [MODEL ...] [--seed 0] [--threads 2]
 
 Classifiers: accuracy on the test part. Autoencoders: mean squared error on the test part, beside that of principal
 components as many as the code has numbers; the denoising one also on noisy samples, beside what the components make of
-these. Boltzmann machine: the same by way of its hidden units. Generators: what a separately trained convolutional
-network (with another seed) says of their samples: how often it sees the class asked for, or the shares of the classes.
+these; and how pure the clusters are that k-means finds in the code, in the components and in the samples themselves.
+Boltzmann machine: the same by way of its hidden units. Generators: what a separately trained convolutional network
+(with another seed) says of their samples: how often it sees the class asked for, or the shares of the classes.
 Last, "evolved-step-mlp": 64 step functions taught by an evolution strategy.
 """
 
@@ -27,14 +28,6 @@ SAMPLES = 1_000  # drawn of every generator
 EVOLVED = "evolved-step-mlp"
 
 
-def principal_components(data, count):
-    """Return a function that reduces samples to as many components and back, fitted to the training part."""
-    from sklearn.decomposition import PCA
-
-    pca = PCA(count).fit(data.x_train.reshape(len(data.x_train), -1))
-    return lambda x: pca.inverse_transform(pca.transform(x.reshape(len(x), -1))).reshape(x.shape)
-
-
 def judge_reconstruction(name, model, data):
     """Return the mean squared errors of a model and of principal components."""
     x = data.x_test
@@ -42,17 +35,20 @@ def judge_reconstruction(name, model, data):
         with torch.no_grad():
             return {"error": float(((model.reconstruct(torch.tensor(x)).numpy() - x) ** 2).mean())}
     with torch.no_grad():
-        code = model.encode(torch.tensor(x[:1])).shape[1]
-    reduce = principal_components(data, code)
+        code = model.encode(torch.tensor(x)).numpy()
+    components = ann.principal_components(data.x_train, code.shape[1])
     found = {
-        "code": code,
+        "code": code.shape[1],
         "error": float(((ann.evaluate(model, x) - x) ** 2).mean()),
-        "error_pca": float(((reduce(x) - x) ** 2).mean()),
+        "error_pca": float(((components.reconstruct(x) - x) ** 2).mean()),
+        "purity": ann.purity(ann.k_means(code, data.n_classes), data.y_test),
+        "purity_pca": ann.purity(ann.k_means(components.encode(x), data.n_classes), data.y_test),
+        "purity_samples": ann.purity(ann.k_means(x, data.n_classes), data.y_test),
     }
     if name == "denoising":
         noisy = x + np.random.default_rng(0).normal(0, model.noise, x.shape).astype(np.float32)
         found["error_noisy"] = float(((ann.evaluate(model, noisy) - x) ** 2).mean())
-        found["error_noisy_pca"] = float(((reduce(noisy) - x) ** 2).mean())
+        found["error_noisy_pca"] = float(((components.reconstruct(noisy) - x) ** 2).mean())
     return found
 
 

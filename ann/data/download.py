@@ -29,13 +29,25 @@ class Source:
         Where it is.
     name : str
         What it is called in the folder.
-    md5 : str
-        Checksum as published with it.
+    digest : str
+        Checksum as published with it, or the beginning of one.
+    algorithm : str
+        Which one, as in `hashlib`.
     """
 
     url: str
     name: str
-    md5: str
+    digest: str
+    algorithm: str = "md5"
+
+    def is_sum_of(self, path: Path) -> bool:
+        """Return whether a file has this sum."""
+        return self.sum_of(path).startswith(self.digest)
+
+    def sum_of(self, path: Path) -> str:
+        """Return the sum of a file."""
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.new(self.algorithm, usedforsecurity=False)).hexdigest()
 
 
 def _idx(base: str, sums: tuple[str, str, str, str]) -> tuple[Source, ...]:
@@ -124,8 +136,9 @@ def fetch(sources: tuple[Source, ...], directory: Path) -> None:
             path = directory / source.name
             if not path.exists():
                 _fetch_one(source, path)
-            elif _checksum(path) != source.md5:
-                raise DataError(f"{path} is there but its MD5 sum is not {source.md5}; remove it to fetch it again")
+            elif not source.is_sum_of(path):
+                wrong = f"its {source.algorithm.upper()} sum is not {source.digest}"
+                raise DataError(f"{path} is there but {wrong}; remove it to fetch it again")
     except (tarfile.TarError, zipfile.BadZipFile) as error:
         raise DataError(f"an archive in {directory} cannot be unpacked: {error}") from error
     except OSError as error:
@@ -138,19 +151,15 @@ def _fetch_one(source: Source, path: Path) -> None:
         with urllib.request.urlopen(source.url, timeout=TIMEOUT) as answer, open(part, "wb") as file:
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
-        if (found := _checksum(part)) != source.md5:
-            raise DataError(f"{source.url} has the MD5 sum {found} in the place of {source.md5}; it was not kept")
+        if not source.is_sum_of(part):
+            found = f"the {source.algorithm.upper()} sum {source.sum_of(part)}"
+            raise DataError(f"{source.url} has {found} in the place of {source.digest}; it was not kept")
         _unpack(part, source.name, path.parent)
         os.replace(part, path)
     except (urllib.error.URLError, TimeoutError) as error:
         raise DataError(f"{source.url} cannot be fetched: {error}; put the file at {path} by hand") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _checksum(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _unpack(path: Path, name: str, directory: Path) -> None:

@@ -44,7 +44,7 @@ class Autoencoder(Model):
         return self.decoder(code).unflatten(1, self.input_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what samples become by way of their codes, in the samples' shape."""
+        """Return what samples (batch, ...) become by way of their codes, in their shape."""
         return self.decode(self.encode(x))
 
     def objective(self, x: Tensor, y: Tensor) -> Tensor:

@@ -80,9 +80,7 @@ class BoltzmannMachine(Model):
 
 
 def pretrain_greedily(layers: Iterable[nn.Linear], x: Tensor, epochs: int, learning_rate: float) -> None:
-    """Teach each layer to be a restricted Boltzmann machine of what the layers before it say.
-
-    Hinton, Osindero & Teh, "A fast learning algorithm for deep belief nets", Neural Computation 18 (2006).
+    """Teach each layer to be a restricted Boltzmann machine of what the layers before it say (Hinton et al. 2006).
 
     Parameters
     ----------
@@ -112,6 +110,8 @@ def pretrain_greedily(layers: Iterable[nn.Linear], x: Tensor, epochs: int, learn
 
 class DeepBeliefNetwork(Stack):
     """Sigmoid layers that are pretrained greedily as restricted Boltzmann machines, and a linear layer for the classes.
+
+    Hinton, Osindero & Teh, "A fast learning algorithm for deep belief nets", Neural Computation 18 (2006).
 
     Parameters
     ----------

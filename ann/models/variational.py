@@ -56,7 +56,7 @@ class VariationalAutoencoder(Model):
         return self.decoder(code).sigmoid().unflatten(1, self.input_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what samples become by way of their codes' means, in the samples' shape."""
+        """Return what samples (batch, ...) become by way of their codes' means, in their shape."""
         return self.decode(self.encode(x))
 
     def objective(self, x: Tensor, y: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ import sys
 import numpy as np
 import torch
 from scipy.linalg import subspace_angles
-from sklearn.decomposition import PCA
 from torch import nn
 
 import ann
@@ -41,12 +40,12 @@ def main(picture: str = "linear_autoencoder.png", k: int = 8, steps: int = 2000)
     data = ann.load("digits", seed=0)
     x = data.x_train.reshape(len(data.x_train), -1).astype(np.float64)
     mean = x.mean(axis=0)
-    model, pca = train(torch.tensor(x - mean), k, steps), PCA(k, random_state=0).fit(x)
-    angles = subspace_angles(model[1].weight.detach().numpy(), pca.components_.T)
+    model, pca = train(torch.tensor(x - mean), k, steps), ann.principal_components(x, k)
+    angles = subspace_angles(model[1].weight.detach().numpy(), pca.components.T)
     test = data.x_test.reshape(len(data.x_test), -1).astype(np.float64)
     with torch.no_grad():
         by_network = model(torch.tensor(test - mean)).numpy() + mean
-    by_pca = pca.inverse_transform(pca.transform(test))
+    by_pca = pca.reconstruct(test)
     errors = [((test - other) ** 2).mean() for other in (by_network, by_pca)]
     print(f"largest angle between the planes: {angles.max():.2g} rad")
     print(f"mean squared error on test images: autoencoder {errors[0]:.6f}, PCA {errors[1]:.6f}")

@@ -1,3 +1,5 @@
+import inspect
+import re
 import subprocess
 import sys
 from inspect import isclass, isfunction
@@ -5,19 +7,56 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 import ann
+import ann.models
 from ann.models import architecture_table
 
 
 def test_all_is_sorted_and_complete():
     here = {name for name, value in vars(ann).items() if isclass(value) or isfunction(value)}
-    assert here | {"ACTIVATIONS", "DATASETS", "MODELS", "OPTIMIZERS", "RECIPES", "TWINS"} == set(ann.__all__)
+    assert here | {"ACTIVATIONS", "DATASETS", "MODELS", "OPTIMIZERS", "PRETRAINED", "RECIPES", "TWINS"} == set(
+        ann.__all__
+    )
     assert len(set(ann.__all__)) == len(ann.__all__)
 
 
-def test_everything_public_has_a_docstring():
-    assert [name for name in ann.__all__ if callable(getattr(ann, name)) and not getattr(ann, name).__doc__] == []
+PUBLIC = {
+    f"{module.__name__}.{name}": getattr(module, name)
+    for module in (ann, ann.models)
+    for name in module.__all__
+    if callable(getattr(module, name))
+}
+
+
+@pytest.mark.parametrize("thing", PUBLIC.values(), ids=PUBLIC)
+def test_docstrings_tell_every_argument(thing):
+    told = inspect.getdoc(thing) or ""
+    assert told.splitlines()[0].endswith((".", ":"))
+    if isclass(thing) and issubclass(thing, Exception):
+        return
+    given = set(inspect.signature(thing).parameters) - {"args", "kwargs"}
+    sections = told.partition("Parameters\n----------\n")[2] + told.partition("Attributes\n----------\n")[2]
+    names = {
+        name.strip(" *")
+        for line in sections.splitlines()
+        if line[:1] != " "
+        for name in line.split(" : ")[0].split(",")
+    }
+    assert given - names == set()
+
+
+@pytest.mark.parametrize("name", ann.MODELS)
+def test_every_architecture_names_its_source_and_its_shapes(name):
+    kind = ann.MODELS[name]
+    assert re.search(r"\b(19|20)\d\d$", kind.since)
+    told, model = inspect.getdoc(kind.build), ann.build(name, (1, 8, 8), 10)
+    source = told + inspect.getdoc(type(model))
+    assert re.search(r"\b(19|20)\d\d\b|`ann.models.build_", source), "a paper, or the model that it is the twin of"
+    assert re.search(r"^shape(, .*)? : tuple|^shape(, .*)?$", told, re.MULTILINE)
+    if type(model).forward is not nn.Sequential.forward:
+        assert re.search(r"\(batch, ", inspect.getdoc(type(model).forward)), "the shapes of what goes in and comes out"
 
 
 def test_import_brings_in_no_neighbour_and_nothing_heavy():
