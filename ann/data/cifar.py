@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ann.data.dataset import Dataset, split_stratified
+from ann.data.dataset import Dataset, with_validation
 from ann.errors import DataError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -40,8 +40,7 @@ def load_cifar10(directory: Path, seed: int) -> Dataset:
         directory = directory / FOLDER
     x, y = _read(directory, TRAIN)
     x_test, y_test = _read(directory, TEST)
-    x_train, x_validation, y_train, y_validation = split_stratified(x, y, len(x) // 10, seed)
-    return Dataset("cifar10", x_train, y_train, x_validation, y_validation, x_test, y_test, CLASSES)
+    return with_validation("cifar10", (x, y), (x_test, y_test), CLASSES, 10, seed)
 
 
 def _read(directory: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -155,6 +155,38 @@ def split_stratified(
     return x[left], x[off], y[left], y[off]
 
 
+def with_validation(
+    name: str,
+    train: tuple[NDArray[np.float32], NDArray[np.int64]],
+    test: tuple[NDArray[np.float32], NDArray[np.int64]],
+    classes: tuple[str, ...],
+    one_in: int,
+    seed: int,
+) -> Dataset:
+    """Return a data set that comes in two parts, with some of the training samples for validation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    train, test : tuple of numpy.ndarray
+        Samples, (n, ...), and class numbers, (n,).
+    classes : tuple of str
+        Names of the classes.
+    one_in : int
+        A stratified share of the training samples, one in so many, is for validation.
+    seed : int
+        Seed of the choice.
+
+    Raises
+    ------
+    DataError
+        If there are too few samples for every class to be on both sides.
+    """
+    x_train, x_validation, y_train, y_validation = split_stratified(*train, len(train[0]) // one_in, seed)
+    return Dataset(name, x_train, y_train, x_validation, y_validation, *test, classes)
+
+
 def _describe(array: object) -> str:
     if isinstance(array, np.ndarray):
         return f"{array.dtype} array of shape {array.shape}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ann.data.dataset import Dataset, split_stratified
+from ann.data.dataset import Dataset, with_validation
 from ann.data.idx import find_idx, read_idx
 from ann.errors import DataError
 
@@ -76,8 +76,7 @@ def _load(name: str, directory: Path, seed: int, classes: tuple[str, ...]) -> Da
             f"{directory}: the training images are {x.shape[2]} x {x.shape[3]} pixels and the test images "
             f"{x_test.shape[2]} x {x_test.shape[3]}; the files are not of one data set"
         )
-    x_train, x_validation, y_train, y_validation = split_stratified(x, y, len(x) // VALIDATION_ONE_IN, seed)
-    return Dataset(name, x_train, y_train, x_validation, y_validation, x_test, y_test, classes)
+    return with_validation(name, (x, y), (x_test, y_test), classes, VALIDATION_ONE_IN, seed)
 
 
 def _read_part(directory: Path, prefix: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

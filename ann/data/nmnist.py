@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ann.data.dataset import Dataset, split_stratified
+from ann.data.dataset import Dataset, with_validation
 from ann.errors import DataError
 
 SIDE = 34
@@ -72,8 +72,7 @@ def load_nmnist(directory: Path, seed: int) -> Dataset:
     """
     x, y = _read_part(directory / "Train")
     x_test, y_test = _read_part(directory / "Test")
-    x_train, x_validation, y_train, y_validation = split_stratified(x, y, len(x) // 12, seed)
-    return Dataset("n-mnist", x_train, y_train, x_validation, y_validation, x_test, y_test, CLASSES)
+    return with_validation("n-mnist", (x, y), (x_test, y_test), CLASSES, 12, seed)
 
 
 def _read_part(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ann.data.dataset import Dataset, split_stratified
+from ann.data.dataset import Dataset, with_validation
 from ann.errors import DataError
 
 # Heidelberg digits: the last spike of all comes before 1.4 s.
@@ -42,8 +42,7 @@ def load_heidelberg_digits(directory: Path, seed: int) -> Dataset:
     x_test, y_test, test_classes = _read_spikes(directory / "shd_test.h5")
     if test_classes != classes:
         raise DataError(f"{directory}: the classes of shd_train.h5 and shd_test.h5 differ; take both from one source")
-    x_train, x_validation, y_train, y_validation = split_stratified(x, y, len(x) // 10, seed)
-    return Dataset("shd", x_train, y_train, x_validation, y_validation, x_test, y_test, classes)
+    return with_validation("shd", (x, y), (x_test, y_test), classes, 10, seed)
 
 
 def _read_spikes(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -96,8 +95,7 @@ def load_japanese_vowels(directory: Path, seed: int) -> Dataset:
     if not set(test_labels) <= set(classes) or x.shape[1:] != x_test.shape[1:]:
         raise DataError(f"{directory}: the test file has other speakers or lengths than the training file")
     y, y_test = (np.array([classes.index(label) for label in part], dtype=np.int64) for part in (labels, test_labels))
-    x_train, x_validation, y_train, y_validation = split_stratified(x, y, len(x) // 10, seed)
-    return Dataset("japanese-vowels", x_train, y_train, x_validation, y_validation, x_test, y_test, classes)
+    return with_validation("japanese-vowels", (x, y), (x_test, y_test), classes, 10, seed)
 
 
 def _read_series(path: Path) -> tuple[np.ndarray, list[str]]:
