@@ -18,11 +18,11 @@ def weights(model):
 
 
 @pytest.mark.parametrize(
-    ("name", "floor"), [("mlp", 0.94), ("cnn", 0.98), ("spiking-mlp", 0.95), ("spiking-cnn", 0.96)]
+    ("name", "floor"), [("mlp", 0.94), ("cnn", 0.97), ("spiking-mlp", 0.93), ("spiking-cnn", 0.95)]
 )
-def test_recipe_reaches_its_accuracy_on_digits(digits, name, floor):
-    model = ann.build(name, digits.shape, digits.n_classes)
-    ann.fit(model, digits, **dataclasses.asdict(ann.RECIPES[name, "digits"]))
+def test_a_fifth_of_a_recipe_comes_near_its_accuracy_on_digits(digits, name, floor):
+    model, recipe = ann.build(name, digits.shape, digits.n_classes), ann.RECIPES[name, "digits"]
+    ann.fit(model, digits, **dataclasses.asdict(dataclasses.replace(recipe, epochs=recipe.epochs // 5)))
     assert ann.accuracy(model, digits.x_test, digits.y_test) >= floor
 
 
