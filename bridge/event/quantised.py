@@ -9,7 +9,7 @@ import numpy as np
 
 from bridge.errors import ConversionError
 from bridge.event.tables import FARTHEST, level_changes
-from bridge.nodes import Embedding, Exponential, Logarithm, Power, ReLU
+from bridge.nodes import Embedding, Exponential, Logarithm, Power, QuantisedReLU, ReLU
 from bridge.plan import Layer, Layout, Pick, Plan, Term, evaluate
 from bridge.rate.thresholds import least_squares
 
@@ -111,7 +111,8 @@ def quantised(plan: Plan, samples: np.ndarray, levels: int) -> Quantised:
     """Choose steps and round weights, layer by layer.
 
     An activation has the step q for which Q(a) = q clip(floor(a / q + 1/2), -K, K) has the least squared error on the
-    samples, for each channel; negative activations are counted as their size. Relays, which pass on a sum that the
+    samples, for each channel; negative activations are counted as their size. One that is quantised already keeps its
+    own steps and levels. Relays, which pass on a sum that the
     rest of the network builds on (residual streams, the state of a recurrent cell), and the functions inside of
     normalisations and softmax, whose values range over decades, have the step max |a| / 8 K.
 
@@ -170,6 +171,8 @@ def _neurons(layer: Layer, u: np.ndarray, value: np.ndarray, made: dict[str, Neu
         return neurons
     if layer.kind == "relay":
         return _relay(neurons, u, made, FINER * levels)
+    if isinstance(layer.node, QuantisedReLU):
+        return _with_steps(neurons, layer.node.threshold / layer.node.levels, 0, layer.node.levels)
     if isinstance(layer.node, ReLU):
         step = _least_squares(layer, value, levels)
         return _with_steps(neurons, step, 0, levels)

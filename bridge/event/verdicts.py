@@ -104,4 +104,6 @@ def _said(name: str, quantised: Quantised) -> tuple:
     if neurons.layer.kind == "relay":
         reason = "said by neurons of its own, since a product, a maximum or another linear layer reads it"
         return ("exact", reason) if neurons.lossless else ("quantised", f"{reason}; {FINER} times as many levels")
+    if isinstance(neurons.layer.node, nodes.QuantisedReLU):
+        return "exact", "said in the steps and levels that it has"
     return "quantised", "said in steps chosen for each channel"

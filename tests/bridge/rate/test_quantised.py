@@ -1,5 +1,7 @@
 """Networks with quantised activations: what they say is what their spikes say."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -55,3 +57,18 @@ def test_it_brings_its_thresholds_and_its_twin_is_itself(network, images):
     # Its input is constant in time, so that the first layer says the very activation; later ones nearly.
     np.testing.assert_allclose(said["2_first"], converted.graph.evaluate(images)["2_first"], atol=1e-6)
     assert np.abs(said["6"] - expected).mean() < 0.1 * np.abs(expected).mean()
+
+
+def test_by_event_it_keeps_its_steps_and_nothing_is_lost(network):
+    images = np.round(np.random.default_rng(1).random((20, 1, 8, 8)) * 255)  # as counts say them
+    images[0, 0, 0, 0] = 255.0
+    with torch.no_grad():
+        network = copy.deepcopy(network)
+        network[0].weight /= 255.0
+    converted = bridge.convert(network, images, method="event", levels=2 * LEVELS)
+    said = {v.node: v.verdict for v in converted.verdicts}
+    assert said["2"] == said["5"] == "exact"
+    expected = network.double()(torch.tensor(images)).detach().numpy()
+    scores = converted.run(images).scores
+    np.testing.assert_array_equal(scores, converted.twin(images))
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
