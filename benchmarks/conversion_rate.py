@@ -3,15 +3,19 @@
 Run: python benchmarks/conversion_rate.py digits --seeds 0,1,2,3,4 --fine-tune 4
      python benchmarks/conversion_rate.py mnist --data-dir FOLDER --steps 1,2,4,8 --fine-tune 2 --epochs 1 --batch 128
      python benchmarks/conversion_rate.py digits --model rnn --steps 16,32
+     python benchmarks/conversion_rate.py mnist --data-dir FOLDER --steps 32 --margins 2,4,8 --samples 2000
 
 Every line has the accuracy of the network itself, of its quantised twin and of the spiking network for every T, and
 the spikes of an inference. With --fine-tune L the network is also quantised to L levels, trained for ten epochs more,
-and run with T = L. An RNN has rectifiers. With --weights the network is read from there, or written there.
+and run with T = L. An RNN has rectifiers. With --margins samples leave every network when their margin is reached
+(early exit), timed beside the whole inference ("whole_s"; both after a first run). With --weights the network is read
+from there, or written there.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,6 +55,28 @@ def converted(model: torch.nn.Module, data: ann.Dataset, steps: int, rule: str, 
     }
 
 
+def early_exits(model: torch.nn.Module, data: ann.Dataset, options: argparse.Namespace, steps: int) -> Iterator[dict]:
+    """Run the test samples with early exits at all margins."""
+    x, y = data.x_test[: options.samples], data.y_test[: options.samples]
+    made = bridge.convert(model, data.x_train, steps=steps, options=bridge.RateOptions(thresholds=options.rule))
+    made.run(x[:50])
+    whole = made.run(x)
+    for margin in map(float, filter(None, options.margins.split(","))):
+        made.run(x[:50], margin=margin)
+        answer = made.run(x, margin=margin)
+        yield {
+            "T": steps,
+            "margin": margin,
+            "spiking": float((answer.classes == y).mean()),
+            "steps_read": float(answer.steps_read.mean()),
+            "spikes": float(answer.spikes.sum(axis=1).mean()),
+            "s": round(answer.seconds, 2),
+            "whole": float((whole.classes == y).mean()),
+            "whole_spikes": float(whole.spikes.sum(axis=1).mean()),
+            "whole_s": round(whole.seconds, 2),
+        }
+
+
 def measure(options: argparse.Namespace, seed: int) -> None:
     """Train, convert and fine-tune with one seed, and print what came of it."""
     data = ann.load(options.data, directory=options.data_dir, seed=seed)
@@ -60,6 +86,8 @@ def measure(options: argparse.Namespace, seed: int) -> None:
     told |= {"samples": len(y), "rule": options.rule, "ann": ann.accuracy(model, x, y)}
     for steps in map(int, options.steps.split(",")):
         print(json.dumps(told | converted(model, data, steps, options.rule, options.samples)), flush=True)
+        for line in early_exits(model, data, options, steps) if options.margins else ():
+            print(json.dumps(told | line), flush=True)
     for levels in map(int, filter(None, options.fine_tune.split(","))):
         fine = ann.quantise(model, levels, data.x_train)
         settings = {"epochs": options.epochs, "batch_size": options.batch, "learning_rate": options.learning_rate}
@@ -80,6 +108,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--steps", default="1,2,4,8,32")
     parser.add_argument("--samples", type=int)
+    parser.add_argument("--margins", default="")
     parser.add_argument("--rule", default="least_squares")
     parser.add_argument("--fine-tune", default="")
     parser.add_argument("--epochs", type=int, default=10)

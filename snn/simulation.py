@@ -299,6 +299,28 @@ class Simulation:
         self._engine.reset(checks.integer("reset", "first_sample", first_sample, minimum=0))
         self._parts, self._gathered = [], 0.0
 
+    def retire(self, samples: ArrayLike) -> None:
+        """Simulate some samples no further until the next `reset`, which saves their time; the others do not notice.
+
+        Parameters
+        ----------
+        samples : array_like of int
+            Their places in the batch, 0 to batch - 1. From now on they have no spikes, their state stays as it is, and
+            traces have NaN for them.
+
+        Raises
+        ------
+        ValidationError
+            If there is no such sample, or the engine is not the grid engine.
+        """
+        self._refuse_stairs("retire")
+        if self.engine != "grid":
+            raise ValidationError("retire", "engine", self.engine, '"grid"')
+        chosen = np.asarray(samples)
+        if chosen.size and (chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= self.batch):
+            raise ValidationError("retire", "samples", samples, f"integers of 0 to {self.batch - 1}")
+        self._engine.retire(chosen.ravel().astype(np.int64))
+
     def _refuse_stairs(self, owner: str) -> None:
         """Refuse what networks of staircase neurons do not have."""
         if self._settling is not None:

@@ -20,11 +20,13 @@ from bridge.nodes import Leaky, Node
 from bridge.plan import encoded
 from bridge.rate.emit import Emitted, Layer
 from bridge.rate.options import RateOptions
-from bridge.rate.readout import Readout, counts_until
+from bridge.rate.readout import Readout, counts_until, held
 from bridge.rate.thresholds import clip, quantise
 from bridge.rate.verdicts import verdicts
 from snn.recording import SpikeRecord
 
+_LOOKS = 8  # how often an early exit looks which samples are decided, at most
+_WHOLE = Readout()
 _BATCH = 50  # samples simulated together: their spikes and sums stay within tens of MiB
 
 
@@ -139,7 +141,8 @@ class Converted:
             Delayed read-out: the step from which on the output is read, 1 to T.
         margin : float, optional
             Early exit: a sample is read no further than the first step after which its largest score exceeds the second
-            largest by so much. Spikes and synaptic events are counted up to that step, though the simulation goes on.
+            largest by so much, and simulated not much further. Spikes and synaptic events are counted up to that step,
+            and `course` stays as it was then.
 
         Raises
         ------
@@ -148,10 +151,10 @@ class Converted:
         """
         readout = Readout(first=read_from, margin=margin)
         readout.check(self.steps, self.layers[-1].layout.size)
-        if readout != Readout() and any(isinstance(node, Leaky) for node in self.graph.nodes.values()):
+        if readout != _WHOLE and any(isinstance(node, Leaky) for node in self.graph.nodes.values()):
             raise ValidationError("read_from and margin are for converted networks; this one spiked before")
         parts, done = [], 0
-        for recording, count, seconds in self._recordings(samples, threads, batch, readout != Readout()):
+        for recording, count, seconds in self._recordings(samples, threads, batch, readout):
             parts.append(self._read(recording, count, seconds, readout))
             done += count
             if report is not None:
@@ -166,8 +169,8 @@ class Converted:
         ValidationError
             As `run`.
         """
-        for recording, count, seconds in self._recordings(samples, threads, batch, False):
-            inference = self._read(recording, count, seconds, Readout())
+        for recording, count, seconds in self._recordings(samples, threads, batch, _WHOLE):
+            inference = self._read(recording, count, seconds, _WHOLE)
             activations, operations = {}, {}
             if self.options.input == "poisson":
                 (trains,) = self.emitted.inputs
@@ -241,18 +244,19 @@ class Converted:
         return np.moveaxis(change(np.moveaxis(a, axis, 1), self.thresholds[name]), 1, axis)
 
     def _recordings(
-        self, samples: np.ndarray, threads: int, batch: int, listed: bool
+        self, samples: np.ndarray, threads: int, batch: int, readout: Readout
     ) -> Iterator[tuple[snn.Recording, int, float]]:
-        """Simulate samples; yields recordings, spikes listed or not, how many samples of each count, and seconds."""
+        """Simulate samples; yields recordings, how many samples of each count, and seconds."""
         samples = self._checked(samples)
         batch = min(positive_integer("batch", batch), len(samples))
-        simulation = self._kept_simulation(batch, threads, listed)
+        simulation = self._kept_simulation(batch, threads, readout != _WHOLE)
         for start in range(0, len(samples), batch):
             chosen = samples[start : start + batch]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
             begun = time.perf_counter()
             simulation.reset(first_sample=start)
-            recording = self.simulate(simulation, filled)
+            whole = readout.margin is None
+            recording = self.simulate(simulation, filled) if whole else self._left(simulation, filled, readout)
             yield recording, len(chosen), time.perf_counter() - begun
 
     def _checked(self, samples: np.ndarray) -> np.ndarray:
@@ -264,19 +268,39 @@ class Converted:
 
     def simulate(self, simulation: snn.Simulation, samples: np.ndarray) -> snn.Recording:
         """Give a simulation samples (batch, *shape), run an inference, and return all that was recorded."""
+        return self._left(simulation, samples, _WHOLE)
+
+    def _left(self, simulation: snn.Simulation, samples: np.ndarray, readout: Readout) -> snn.Recording:
+        """Do the same, but samples that are decided leave the simulation, where the read-out has a margin."""
         self.encode(simulation, samples)
-        if self.options.input == "constant":
-            return simulation.run(float(self.duration))
-        simulation.run(float(self.steps))
-        for source in self.emitted.inputs:
-            simulation.set(source, rate=np.zeros(source.size))
-        simulation.run(float(self.duration - self.steps))
+        looks: set[int] = set()
+        if readout.margin is not None:
+            earliest = self.layers[-1].first - 1 + readout.first
+            looks = set(range(earliest, self.duration, math.ceil((self.duration - earliest + 1) / _LOOKS)))
+        trains_end = self.steps if self.options.input == "poisson" else self.duration
+        done = 0
+        for step in sorted({*looks, trains_end, self.duration}):
+            simulation.run(float(step - done))
+            done = step
+            if done == trains_end < self.duration:
+                for source in self.emitted.inputs:
+                    simulation.set(source, rate=np.zeros(source.size))
+            if done in looks:
+                course = self._course(simulation.recording)[:, : done - self.layers[-1].first + 1]
+                decided = readout.decided(course, self.steps)
+                if decided.all():
+                    break
+                simulation.retire(np.flatnonzero(decided))
         return simulation.recording
 
     def _read(self, recording: snn.Recording, samples: int, seconds: float, readout: Readout) -> Inference:
         """Return what came of the first samples of a batch."""
         course = self._course(recording)[:samples]
-        scores, steps_read = readout.read(course) if readout != Readout() else (course[:, -1], None)
+        scores, steps_read = course[:, -1], None
+        if readout != _WHOLE:
+            course = held(course, self.steps, np.isfinite(course[..., 0]).sum(axis=1))
+            scores, steps_read = readout.read(course)
+            course = held(course, self.steps, steps_read)
         scores, course = self._ended(scores), self._ended(course)
         names = [layer.name for layer in self.layers if layer.kind != "readout"]
         if steps_read is None:

@@ -52,17 +52,35 @@ class Readout:
             raise ValidationError("margin needs a network of at least two outputs")
 
     def read(self, course: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Read the output so far, (samples, steps, outputs); returns scores and, from 1, the last step read of each."""
-        steps, first = course.shape[1], self.first
-        before = course[:, first - 2] if first > 1 else np.zeros_like(course[:, 0])
-        read = np.arange(1, steps - first + 2)
-        mean = (course[:, first - 1 :] - before[:, None]) * (steps / read)[:, None]
-        last = np.full(len(course), len(read) - 1)
+        """Read the output so far, (samples, T, outputs); returns scores and, from 1, the last step read of each."""
+        mean = self._mean(course, course.shape[1])
+        last = np.full(len(course), mean.shape[1] - 1)
         if self.margin is not None:
-            second, largest = np.moveaxis(np.partition(mean, -2, axis=2)[..., -2:], -1, 0)
-            decided = largest - second >= self.margin
+            decided = self._decided(mean)
             last = np.where(decided.any(axis=1), decided.argmax(axis=1), last)
-        return mean[np.arange(len(course)), last], last + first
+        return mean[np.arange(len(course)), last], last + self.first
+
+    def decided(self, course: np.ndarray, steps: int) -> np.ndarray:
+        """Say which samples are decided after the first steps of T, given their output (samples, steps, outputs)."""
+        return np.asarray(self._decided(self._mean(course, steps)).any(axis=1))
+
+    def _mean(self, course: np.ndarray, steps: int) -> np.ndarray:
+        """Return m(t) from step r on."""
+        first = self.first
+        before = course[:, first - 2] if first > 1 else np.zeros_like(course[:, 0])
+        read = np.arange(1, course.shape[1] - first + 2)
+        return (course[:, first - 1 :] - before[:, None]) * (steps / read)[:, None]
+
+    def _decided(self, mean: np.ndarray) -> np.ndarray:
+        """Say for each sample and step whether the margin is reached."""
+        second, largest = np.moveaxis(np.partition(mean, -2, axis=2)[..., -2:], -1, 0)
+        return largest - second >= self.margin
+
+
+def held(course: np.ndarray, steps: int, last: np.ndarray) -> np.ndarray:
+    """Return an output (samples, T, outputs) that stays as it was after the last step of each sample, from 1."""
+    step = np.minimum(np.arange(steps), last[:, None] - 1)
+    return np.take_along_axis(course, step[..., None], axis=1)
 
 
 def counts_until(record: SpikeRecord, last: np.ndarray) -> np.ndarray:

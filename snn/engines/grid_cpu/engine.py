@@ -137,6 +137,7 @@ class GridCpu:
             draws=np.zeros((batch, len(program.varying.renewals.order)), np.int64),
             shifts=np.zeros(len(program.currents.start), np.int64),
             numbers=np.arange(program.varying.courses.elements.max(initial=0), dtype=np.int32),
+            going=np.arange(batch),
         )
         self.scratch = [kernel.make_scratch(self._space) for _ in range(self.threads)]
         self.states = [
@@ -226,10 +227,18 @@ class GridCpu:
             array[:] = 0
         clear(self.memory.calendar)
         plastic.clear(self.memory.plastic)
+        self.memory = memory._replace(going=np.arange(self.batch))
         self.memory.ends[:] = self.memory.first_place[None, :, None]
         for state, group in zip(self.states, self.program.groups, strict=True):
             for column, initial in zip(state, group.state, strict=True):
                 column[:] = initial
+
+    def retire(self, samples: np.ndarray) -> None:
+        """Leave samples as they are until the next `reset`; what they record from now on is NaN."""
+        memory = self.memory
+        self.memory = memory._replace(going=np.setdiff1d(memory.going, samples))
+        memory.ends[samples] = memory.first_place[:, None]
+        memory.traces[samples] = np.nan
 
     @property
     def time(self) -> float:
@@ -274,7 +283,7 @@ class GridCpu:
         for node in np.flatnonzero(self.program.nodes.kind == SPIKE_TRAINS):
             given, s = self.inputs[self.program.names[node]], self.program.nodes.first_slice[node]
             rows = np.arange(span.first + 1, span.first + span.steps + 1)
-            for sample in range(self.batch):
+            for sample in self.memory.going:
                 spikes = given[sample] if isinstance(given, list) else given
                 begin, end = np.searchsorted(spikes[:, 0], [span.first, span.first + span.steps], side="right")
                 place = self.memory.ends[sample, s, self.history]

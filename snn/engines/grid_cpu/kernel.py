@@ -69,6 +69,7 @@ class Memory(NamedTuple):
     draws: np.ndarray  # int64 (samples, gamma trains): intervals drawn
     shifts: np.ndarray  # int64 (currents): 2^shift of the integers that a varying one is made of are 1 pA
     numbers: np.ndarray  # int32: 0, 1, 2 ... as many as a varying current has elements
+    going: np.ndarray  # int64: the samples that go on
 
 
 class Scratch(NamedTuple):
@@ -312,12 +313,13 @@ def run(tables, groups, memory, span, scratch, counter, share, shares):
     for stage in range(len(tables.stages.window)):
         first, begin = span.first + 1, tables.stages.first_block[stage]
         blocks = tables.stages.first_block[stage + 1] - begin
-        samples = memory.sums.shape[0]
+        samples = len(memory.going)
         units = samples * blocks
         while first <= span.first + span.steps:
             last = first - 1 + min(tables.stages.window[stage], span.first + span.steps - first + 1)
             for unit in range(units * share // shares, units * (share + 1) // shares):
-                block, sample = begin + unit // samples, unit % samples  # what a block reads serves all samples
+                # What a block reads serves all samples.
+                block, sample = begin + unit // samples, memory.going[unit % samples]
                 _run_block(tables, groups, memory, span, sample, block, first, last, scratch)
             first = last + 1
             meeting += 1

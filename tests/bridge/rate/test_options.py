@@ -190,7 +190,12 @@ def test_an_early_exit_counts_spikes_up_to_its_step():
     whole = made.run(samples)
     assert whole.steps_read is None
     margins = np.diff(np.sort(whole.scores, axis=1)[:, -2:], axis=1)
-    early = made.run(samples, margin=float(np.median(margins)))
+    margin = float(np.median(margins))
+    early = made.run(samples, margin=margin)
+    scores, read = Readout(margin=margin).read(whole.course)
+    np.testing.assert_array_equal(early.steps_read, read)
+    np.testing.assert_allclose(early.scores, scores)
+    np.testing.assert_array_equal(made.run(samples, margin=margin, batch=7).spikes, early.spikes)
     assert early.steps_read.min() < early.steps_read.max() <= 16
     sooner = early.steps_read < 16
     assert (early.spikes[sooner].sum(axis=1) < whole.spikes[sooner].sum(axis=1)).all()
