@@ -82,8 +82,8 @@ def quantise(model: nn.Module, levels: int, x: ArrayLike) -> nn.Module:
     """Return a copy of a model with a `QuantisedReLU` in place of every ReLU.
 
     Theta starts, for each channel, where the squared error on the samples is least of 64 fractions of the largest
-    activation. Fine-tune the copy with `ann.fit`, for some ten epochs and ``keep="last"``, to win
-    back what levels have cost.
+    activation. Fine-tune the copy with `ann.fit`, for some ten epochs with the learning rate of the training and
+    ``keep="last"``, to win back what levels have cost.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Accuracy of networks converted by rate, training-free and after fine-tuning; a JSON line a run.
 
 Run: python benchmarks/conversion_rate.py digits --seeds 0,1,2,3,4 --fine-tune 4
-     python benchmarks/conversion_rate.py mnist --data-dir FOLDER --steps 1,2,4,8 --fine-tune 2 --epochs 1 --batch 128
+     python benchmarks/conversion_rate.py mnist --data-dir FOLDER --fine-tune 2 --batch 128 --learning-rate 1e-2
      python benchmarks/conversion_rate.py digits --model rnn --steps 16,32
      python benchmarks/conversion_rate.py mnist --data-dir FOLDER --steps 32 --margins 2,4,8 --samples 2000
 
