@@ -10,6 +10,8 @@ than what the answer needs. The peers are
 - snnTorch's `Leaky` with beta = 1 and reset by subtraction;
 - SpikingJelly's `IFNode` with soft reset, step by step and all steps of a layer at once (the faster of the two).
 
+SpikingJelly 2.0 also needs `loguru`, as it declares; where it cannot be imported it is left out, and "notes" say why.
+
 Ratios are of medians; times of the processor are beside those of the wall clock, for machines that do other things
 meanwhile. Run: python benchmarks/conversion_speed.py --threads 2
 """
@@ -162,8 +164,8 @@ def measure(name: str, batch: int, threads: int, repeats: int) -> list[dict]:
     try:
         runs["spikingjelly"] = (lambda run: lambda: run(x))(peer.spikingjelly("s"))
         runs["spikingjelly, layer by layer"] = (lambda run: lambda: run(x))(peer.spikingjelly("m"))
-    except ImportError:
-        missing = ["spikingjelly is not installed"]
+    except ImportError as error:
+        missing = [f"without spikingjelly: {error}"]
     with torch.no_grad():
         times = alternate(runs, repeats)
     mine = np.median(times["allornone"], axis=0)

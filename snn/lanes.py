@@ -2,7 +2,8 @@
 
 A compiler that sees a loop over targets within a loop over events loads and stores every sum at every event. A vector
 is a value of its own, which stays in registers for as long as it is added to; LLVM makes of it as many registers as the
-machine needs. Narrow vectors have lanes of 32 bits, for sums of which it is known that they fit; wide ones of 64.
+machine needs. Narrow vectors have lanes of 32 bits, for sums of which it is known that they fit; wide ones of 64. Those
+of real numbers have integers for values, which they add and multiply exactly, and several times as fast as wide ones.
 """
 
 from __future__ import annotations
@@ -12,48 +13,91 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from snn.jit import with_plain_form
+from snn.jit import internal, with_plain_form
 
 LANES = 32  # sums of 32 bits in two registers of 512 bits: loads of one event's weights need not wait for each other
 
 
-class Lanes(types.Type):
-    """Numba's type of a vector of `LANES` integers of so many bits."""
+PRODUCT_LANES = 16  # of 64 bits
 
-    def __init__(self, bits: int):
-        self.bits = bits
-        super().__init__(f"Lanes({bits})")
+
+class Lanes(types.Type):
+    """Numba's type of a vector of so many integers of so many bits, or of real numbers of 64."""
+
+    def __init__(self, bits: int, count: int, real: bool = False):
+        self.bits, self.count, self.real = bits, count, real
+        super().__init__(f"Lanes({bits}, {count}, {real})")
+
+    @property
+    def vector(self) -> ir.VectorType:
+        """The compiler's type."""
+        return ir.VectorType(ir.DoubleType() if self.real else ir.IntType(self.bits), self.count)
 
 
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager, lanes):
-        super().__init__(manager, lanes, ir.VectorType(ir.IntType(lanes.bits), LANES))
+        super().__init__(manager, lanes, lanes.vector)
 
 
-def _vector(bits: int) -> ir.VectorType:
-    return ir.VectorType(ir.IntType(bits), LANES)
-
-
-def _place(context, builder, signature, arguments, array, index, bits):
-    """Return the address of LANES elements of the array that is one argument, from the index that is another on."""
+def _place(context, builder, signature, arguments, array, index, vector):
+    """Return the address of a vector in the array that is one argument, from the index that is another on."""
     data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
-    return builder.bitcast(builder.gep(data, [arguments[index]]), _vector(bits).as_pointer())
+    return builder.bitcast(builder.gep(data, [arguments[index]]), vector.as_pointer())
 
 
 def _widened(builder, vector, bits):
-    return vector if vector.type.element.width == bits else builder.sext(vector, _vector(bits))
+    if vector.type.element.width == bits:
+        return vector
+    return builder.sext(vector, ir.VectorType(ir.IntType(bits), vector.type.count))
 
 
-def _zeros(bits):
-    @with_plain_form(lambda: np.zeros(LANES, np.int64))
+def _everywhere(builder, number, count):
+    """Return a vector with one number in all its lanes."""
+    undefined = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def _zeros(lanes):
+    @with_plain_form(lambda: np.zeros(lanes.count, np.float64 if lanes.real else np.int64))
     def zeros(typing_context):
-        return Lanes(bits)(), lambda context, builder, signature, arguments: ir.Constant(_vector(bits), [0] * LANES)
+        none = ir.Constant(lanes.vector, [0] * lanes.count)
+        return lanes(), lambda context, builder, signature, arguments: none
 
     return zeros
 
 
-narrow_zeros, wide_zeros = _zeros(32), _zeros(64)
+narrow_zeros, wide_zeros = _zeros(Lanes(32, LANES)), _zeros(Lanes(64, LANES))
+product_zeros, real_zeros = _zeros(Lanes(64, PRODUCT_LANES)), _zeros(Lanes(64, LANES, real=True))
+
+
+@with_plain_form(lambda lanes, sums, first: sums[first : first + LANES].astype(lanes.dtype))
+def load_lanes(typing_context, lanes, sums, first):
+    """Return ``sums[first : first + LANES]``, of the width of a given vector."""
+
+    def generate(context, builder, signature, arguments):
+        place = _place(context, builder, signature, arguments, 1, 2, lanes.vector)
+        return builder.load(place, align=lanes.bits // 8)
+
+    return lanes(lanes, sums, types.intp), generate
+
+
+def _plain_store_lanes(sums, first, lanes):
+    sums[first : first + LANES] = lanes
+
+
+@with_plain_form(_plain_store_lanes)
+def store_lanes(typing_context, sums, first, lanes):
+    """Write a vector to ``sums[first : first + LANES]``, of the same width."""
+
+    def generate(context, builder, signature, arguments):
+        place = _place(context, builder, signature, arguments, 0, 1, lanes.vector)
+        builder.store(arguments[2], place, align=lanes.bits // 8)
+        return context.get_dummy_value()
+
+    return types.void(sums, types.intp, lanes), generate
 
 
 @with_plain_form(lambda lanes, weights, first: lanes + weights[first : first + LANES])
@@ -61,79 +105,141 @@ def add_weights(typing_context, lanes, weights, first):
     """Return the vector plus ``weights[first : first + LANES]``, int32."""
 
     def generate(context, builder, signature, arguments):
-        loaded = builder.load(_place(context, builder, signature, arguments, 1, 2, 32), align=4)
+        vector = ir.VectorType(ir.IntType(32), lanes.count)
+        loaded = builder.load(_place(context, builder, signature, arguments, 1, 2, vector), align=4)
         return builder.add(arguments[0], _widened(builder, loaded, lanes.bits))
 
     return lanes(lanes, weights, types.intp), generate
 
 
-@with_plain_form(lambda lanes, weights, first, amount: lanes + weights[first : first + LANES].astype(np.int64) * amount)
+def _plain_add_product(lanes, weights, first, amount):
+    return lanes + weights[first : first + len(lanes)].astype(np.int64) * amount
+
+
+@with_plain_form(_plain_add_product)
 def add_product(typing_context, lanes, weights, first, amount):
-    """Return the wide vector plus ``weights[first : first + LANES]``, int32, times a number that fits in 32 bits."""
+    """Return the wide vector plus as many ``weights[first : ...]``, int32, times a number that fits in 32 bits."""
 
     def generate(context, builder, signature, arguments):
         # Both factors are seen to have come from 32 bits, for which machines have a fast product of 64.
-        loaded = builder.load(_place(context, builder, signature, arguments, 1, 2, 32), align=4)
+        vector = ir.VectorType(ir.IntType(32), lanes.count)
+        loaded = builder.load(_place(context, builder, signature, arguments, 1, 2, vector), align=4)
         amount = builder.sext(builder.trunc(arguments[3], ir.IntType(32)), ir.IntType(64))
-        undefined = ir.Constant(_vector(64), ir.Undefined)
-        everywhere = builder.insert_element(undefined, amount, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        everywhere = builder.shuffle_vector(everywhere, undefined, zeros)
+        everywhere = _everywhere(builder, amount, lanes.count)
         return builder.add(arguments[0], builder.mul(_widened(builder, loaded, 64), everywhere))
 
     return lanes(lanes, weights, types.intp, types.int64), generate
 
 
+def _plain_add_real_product(lanes, weights, first, amount):
+    return lanes + weights[first : first + len(lanes)] * amount
+
+
+@with_plain_form(_plain_add_real_product)
+def add_real_product(typing_context, lanes, weights, first, amount):
+    """Return the vector of real numbers plus as many ``weights[first : ...]``, float64, times a real number.
+
+    Of integers below 2^53 that is exact.
+    """
+
+    def generate(context, builder, signature, arguments):
+        loaded = builder.load(_place(context, builder, signature, arguments, 1, 2, lanes.vector), align=8)
+        kind = ir.FunctionType(lanes.vector, [lanes.vector] * 3)
+        name = f"llvm.fma.v{lanes.count}f64"
+        fma = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        return builder.call(fma, [loaded, _everywhere(builder, arguments[3], lanes.count), arguments[0]])
+
+    return lanes(lanes, weights, types.intp, types.float64), generate
+
+
 def _plain_add_to(sums, first, lanes):
-    sums[first : first + LANES] += lanes
+    sums[first : first + len(lanes)] += lanes.astype(np.int64)
 
 
 @with_plain_form(_plain_add_to)
-def add_to(typing_context, sums, first, lanes):
-    """Add the vector to ``sums[first : first + LANES]``, int64."""
+def _add_to(typing_context, sums, first, lanes):
+    """Add the vector to as many ``sums[first : ...]``, int64."""
 
     def generate(context, builder, signature, arguments):
-        place = _place(context, builder, signature, arguments, 0, 1, 64)
-        added = builder.add(builder.load(place, align=8), _widened(builder, arguments[2], 64))
-        builder.store(added, place, align=8)
+        vector = ir.VectorType(ir.IntType(64), lanes.count)
+        place = _place(context, builder, signature, arguments, 0, 1, vector)
+        integers = builder.fptosi(arguments[2], vector) if lanes.real else _widened(builder, arguments[2], 64)
+        builder.store(builder.add(builder.load(place, align=8), integers), place, align=8)
         return context.get_dummy_value()
 
     return types.void(sums, types.intp, lanes), generate
 
 
-MARKS = 16  # that `list_marked` looks at together
+@internal
+def put(lanes, count, sums, first, stop, spare):
+    """Add a vector of so many lanes to the sums from `first` on, int64, but to none from `stop` on.
+
+    `spare` is room for a vector of sums.
+    """
+    if stop - first >= count:
+        _add_to(sums, first, lanes)
+        return
+    spare[:] = 0
+    _add_to(spare, 0, lanes)
+    for i in range(stop - first):
+        sums[first + i] += spare[i]
 
 
-def _plain_list_marked(numbers, place, first, marks, at):
-    found = first + np.flatnonzero(marks[at : at + MARKS])
+MARKS = 64  # flags in one word
+TO_SPARE = 16  # numbers that `list_marked` may write beyond those it lists
+
+
+def _plain_marks_of(flags, at):
+    return np.packbits(flags[at : at + MARKS] != 0, bitorder="little").view(np.uint64)[0]
+
+
+@with_plain_form(_plain_marks_of)
+def marks_of(typing_context, flags, at):
+    """Return 64 flags, ``flags[at]`` and those after it (uint8), as the bits of a word."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.VectorType(ir.IntType(8), MARKS)
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        loaded = builder.load(builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer()), align=1)
+        marked = builder.icmp_unsigned("!=", loaded, ir.Constant(kind, [0] * MARKS))
+        return builder.bitcast(marked, ir.IntType(MARKS))
+
+    return types.uint64(flags, types.intp), generate
+
+
+def _plain_list_marked(numbers, place, first, marks):
+    found = [first + i for i in range(MARKS) if int(marks) >> i & 1]
     numbers[place : place + len(found)] = found
     return place + len(found)
 
 
 @with_plain_form(_plain_list_marked)
-def list_marked(typing_context, numbers, place, first, marks, at):
-    """List which of 16 marks are set: first + i for each of ``marks[at + i]`` (uint8) that is not 0.
+def list_marked(typing_context, numbers, place, first, marks):
+    """List which bits of a word are set: first + i for each bit i.
 
-    They go to ``numbers[place]`` and the places after it (int32); returns one past the last one.
+    They go to ``numbers[place]`` and the places after it (int32), of which there must be `TO_SPARE` more than are
+    listed; returns one past the last one.
     """
 
     def generate(context, builder, signature, arguments):
-        byte, number, flag, size = ir.IntType(8), ir.IntType(32), ir.IntType(1), ir.IntType(MARKS)
-        data = context.make_array(signature.args[3])(context, builder, arguments[3]).data
-        place_of_marks = builder.gep(data, [arguments[4]])
-        bytes_type, vector = ir.VectorType(byte, MARKS), ir.VectorType(number, MARKS)
-        loaded = builder.load(builder.bitcast(place_of_marks, bytes_type.as_pointer()), align=1)
-        chosen = builder.icmp_unsigned("!=", loaded, ir.Constant(bytes_type, [0] * MARKS))
+        number, flag, size = ir.IntType(32), ir.IntType(1), ir.IntType(TO_SPARE)
+        vector = ir.VectorType(number, TO_SPARE)
         undefined = ir.Constant(vector, ir.Undefined)
-        begin = builder.insert_element(undefined, builder.trunc(arguments[2], number), ir.Constant(number, 0))
-        begin = builder.shuffle_vector(begin, undefined, ir.Constant(vector, [0] * MARKS))
-        values = builder.add(begin, ir.Constant(vector, list(range(MARKS))))
+        begin = _everywhere(builder, builder.trunc(arguments[2], number), TO_SPARE)
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        kind = ir.FunctionType(ir.VoidType(), [vector, number.as_pointer(), ir.VectorType(flag, MARKS)])
-        name = f"llvm.masked.compressstore.v{MARKS}i32"
-        store = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        builder.call(store, [values, builder.gep(data, [arguments[1]]), chosen])
-        count = builder.ctpop(builder.bitcast(chosen, size))
-        return builder.add(arguments[1], builder.zext(count, ir.IntType(64)))
+        # Pressed together in a register, all of which is stored: stores of chosen elements take several times as long.
+        kind = ir.FunctionType(vector, [vector, ir.VectorType(flag, TO_SPARE), vector])
+        name = f"llvm.experimental.vector.compress.v{TO_SPARE}i32"
+        compress = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        place = arguments[1]
+        for low in range(0, MARKS, TO_SPARE):
+            bits = builder.trunc(builder.lshr(arguments[3], ir.Constant(arguments[3].type, low)), size)
+            values = builder.add(begin, ir.Constant(vector, list(range(low, low + TO_SPARE))))
+            chosen = builder.bitcast(bits, ir.VectorType(flag, TO_SPARE))
+            pressed = builder.call(compress, [values, chosen, undefined])
+            address = builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
+            builder.store(pressed, address, align=4)
+            place = builder.add(place, builder.zext(builder.ctpop(bits), place.type))
+        return place
 
-    return types.intp(numbers, types.intp, types.intp, marks, types.intp), generate
+    return types.intp(numbers, types.intp, types.intp, types.uint64), generate

@@ -1,8 +1,10 @@
-"""How much memory there is, asked before a large array is made."""
+"""How much memory there is, asked before a large array is made; and arrays that begin where caches like it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import numpy as np
 
 from snn.errors import ResourceError
 
@@ -11,6 +13,16 @@ _LIMITS = (  # (limit, use) of the group of processes, as containers set them
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
+_CACHE_LINE = 64  # bytes
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy that begins with a cache line, so that no vector of its numbers straddles two."""
+    memory = np.empty(array.nbytes + _CACHE_LINE, np.uint8)
+    begin = -memory.ctypes.data % _CACHE_LINE
+    copied = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copied[:] = array
+    return copied
 
 
 def available() -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from snn import checks
-from snn.engines.staircase_cpu import Plan, StaircaseCpu
+from snn.engines.staircase_cpu import Outcome, Plan, StaircaseCpu
 from snn.errors import ValidationError
 from snn.interrupts import held
 from snn.network import Network
@@ -16,10 +17,11 @@ from snn.population import Neurons, view_of
 from snn.program.bounds import check_bounds
 from snn.program.lower_staircase import lower_staircase
 from snn.program.staircase import INPUT
-from snn.recording import Changes, Settled
+from snn.recording import ByName, Changes, Settled
 
 SCHEDULES = ("phased", "coalescing", "free")
 _MOST_EVENTS = 2**62  # an int64 holds twice as many
+_EXACT = 2**53  # integers below are real numbers of 64 bits
 
 
 class Settling:
@@ -58,9 +60,11 @@ class Settling:
             raise ValidationError("settle", "list_events", list_events, "True or False")
         at = np.zeros(1) if times is None else _times(times)
         counts = self._counts(inputs, at, times is not None)
-        check_bounds(self.program, self._sizes(counts), limit)
+        largest = check_bounds(self.program, self._sizes(counts), limit)
         self._listed = list_events
-        plan = Plan(counts, at, SCHEDULES.index(schedule), window, limit, self._said(at[-1]), list_events)
+        plan = Plan(
+            counts, at, SCHEDULES.index(schedule), window, limit, self._said(at[-1]), list_events, self._exact(largest)
+        )
         self.engine.begin(plan)
         done = False
         while not done:
@@ -70,20 +74,26 @@ class Settling:
 
     def settled(self) -> Settled:
         """Return what the last settling has come to, or had come to when it was cut off."""
-        program, memory = self.program, self.engine.memory
-        parts = {name: self._part(node) for node, name in enumerate(program.names)}
-        shapes = dict(zip(program.names, program.shapes, strict=True))
+        names, outcome = self.program.names, self.engine.outcome
+        shapes = dict(zip(names, self.program.shapes, strict=True))
 
-        def by_name(array: np.ndarray) -> dict[str, np.ndarray]:
-            return {name: array[:, part].reshape(self.batch, *shapes[name]) for name, part in parts.items()}
+        def of_neurons(make: Callable[..., np.ndarray], *arguments: int) -> ByName:
+            def made(name: str) -> np.ndarray:
+                return make(names.index(name), *arguments).reshape(self.batch, *shapes[name])
 
+            return ByName(names, made)
+
+        parts = {name: self._part(node) for node, name in enumerate(names)}
         return Settled(
-            levels=by_name(memory.levels.copy()),
-            sums={name: self._sums(name) for name in program.names if name not in self.inputs},
-            positive=by_name(memory.up),  # of this settling; the next one has arrays of its own
-            negative=by_name(memory.down),
-            operations=memory.operations,
-            duration=memory.last,
+            levels=of_neurons(outcome.levels),
+            sums=ByName([name for name in names if name not in self.inputs], partial(self._sums, outcome)),
+            positive=of_neurons(outcome.events, 1),
+            negative=of_neurons(outcome.events, -1),
+            events=of_neurons(outcome.events, 0),
+            totals=ByName(names, lambda name: outcome.total(names.index(name)).reshape(shapes[name])),
+            emitted=ByName(names, lambda name: outcome.memory.spoken[:, names.index(name)]),
+            operations=outcome.memory.operations,
+            duration=outcome.memory.last,
             changes=self._changes(parts) if self._listed else None,
         )
 
@@ -97,7 +107,7 @@ class Settling:
         if variable == "s":
             values = self.engine.memory.levels[:, self._part(self.program.names.index(name))]
             return values[:, view.start : view.stop].astype(np.float64)
-        sums = self._sums(name).reshape(self.batch, view.population.size, len(ports))
+        sums = self._sums(self.engine.outcome, name).reshape(self.batch, view.population.size, len(ports))
         return sums[:, view.start : view.stop, ports.index(variable)].copy()
 
     def reset(self) -> None:
@@ -110,14 +120,11 @@ class Settling:
         first = int(self.program.nodes.first[node])
         return slice(first, first + int(self.program.nodes.size[node]))
 
-    def _sums(self, name: str) -> np.ndarray:
+    def _sums(self, outcome: Outcome, name: str) -> np.ndarray:
         """Return the sums of a population, (batch, *shape), or (batch, *shape, ports) of several ports."""
-        program = self.program
-        node = program.names.index(name)
-        slot, size, ports = int(program.nodes.slot[node]), int(program.nodes.size[node]), program.ports[node]
-        sums = self.engine.memory.sums[:, slot : slot + ports * size].reshape(self.batch, ports, size)
-        values = np.moveaxis(sums * program.quanta[node][:, None], 1, 2)
-        shape = (self.batch, *program.shapes[node])
+        node = self.program.names.index(name)
+        values = np.moveaxis(outcome.sums(node) * self.program.quanta[node][:, None], 1, 2)
+        shape, ports = (self.batch, *self.program.shapes[node]), self.program.ports[node]
         return values.reshape(shape if ports == 1 else (*shape, ports))
 
     def _changes(self, parts: dict[str, slice]) -> dict[str, Changes]:
@@ -155,12 +162,18 @@ class Settling:
 
     def _sizes(self, counts: np.ndarray) -> list[int]:
         """Return the largest size of a level of each node, of inputs also of those to come."""
-        sizes = []
+        sizes, memory = [], self.engine.memory
+        levels = memory.levels[:1] if memory.fresh.all() else memory.levels  # nothing is said yet
         for node in range(len(self.program.names)):
             part = self._part(node)
-            known = [self.engine.memory.levels[:, part], *([counts[:, :, part]] if node < len(self.inputs) else [])]
+            known = [levels[:, part], *([counts[:, :, part]] if node < len(self.inputs) else [])]
             sizes.append(max(max(int(one.max()), -int(one.min())) for one in known))
         return sizes
+
+    def _exact(self, largest: list[int]) -> np.ndarray:
+        """Return through which fans all that comes at once stays below 2^53 in size, by the largest levels."""
+        fans = zip(self.program.fans.source, self.program.reach, strict=True)
+        return np.array([int(reach) * 2 * largest[source] < _EXACT for source, reach in fans], np.uint8)
 
     def _said(self, last: float) -> np.ndarray:
         """Return when each node speaks if each waits for the ones before it: along the longest delays."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class EventConverted:
     quantised: Quantised
     levels: int
     verdicts: tuple[Verdict, ...]
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def macs(self) -> dict[str, int]:
@@ -88,9 +89,7 @@ class EventConverted:
         ValidationError
             If the samples have another shape or are not finite.
         """
-        layout = self.quantised.neurons[self.input].layer.layout
-        counts = self._counts(check_samples(samples, self.graph.shapes()[self.input]))
-        return counts[:, layout.order].reshape(len(samples), *layout.image)
+        return self._encoded(check_samples(samples, self.graph.nodes[self.input].output_shape()))
 
     def run(
         self,
@@ -230,6 +229,11 @@ class EventConverted:
         ends = zip(program.names, program.nodes.first, program.nodes.size, strict=True)
         return {name: program.fan_out[first : first + size] for name, first, size in ends}
 
+    def _encoded(self, samples: np.ndarray) -> np.ndarray:
+        """Return the counts of samples as the network's input takes them."""
+        layout = self.quantised.neurons[self.input].layer.layout
+        return self._counts(samples)[:, layout.order].reshape(len(samples), *layout.image)
+
     def _counts(self, samples: np.ndarray) -> np.ndarray:
         """Return the counts of samples in the graph's order, int64 (samples, size)."""
         neurons = self.quantised.neurons[self.input]
@@ -240,10 +244,13 @@ class EventConverted:
     ) -> Iterator[tuple[Settled, int, float]]:
         """Settle samples; yields what came of each batch, how many samples of it count, and the seconds it took."""
         batch = min(positive_integer("batch", batch), max(1, len(samples)))
-        counts = self.encode(samples)
-        simulation = snn.Simulation(self.network, engine="exact", batch=batch, threads=threads)
+        samples = check_samples(samples, self.graph.nodes[self.input].output_shape())
+        if self._kept.get("arguments") != (batch, threads):  # to lower a network takes longer than to run it once
+            self._kept["simulation"] = snn.Simulation(self.network, engine="exact", batch=batch, threads=threads)
+            self._kept["arguments"] = batch, threads
+        simulation = self._kept["simulation"]
         for start in range(0, len(samples), batch):
-            chosen = counts[start : start + batch]
+            chosen = self._encoded(samples[start : start + batch])
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
             begun = time.perf_counter()
             simulation.reset()
@@ -252,17 +259,16 @@ class EventConverted:
 
     def _read(self, settled: Settled, count: int, seconds: float) -> Inference:
         scores = self._after(self._output(settled)[:count])
-        every = settled.events
-        events = {
-            name: every[name][:count].reshape(count, -1)
-            for name, neurons in self.quantised.neurons.items()
-            if neurons.layer.kind not in ("input", "readout")
-        }
+        layers = [n.layer.name for n in self.quantised.neurons.values() if n.layer.kind not in ("input", "readout")]
+        counts, filled = {}, len(settled.operations) - count  # samples at the end that repeat the first
+        for name in layers:
+            again = filled * settled.events[name][0] if filled else 0
+            counts[name] = (settled.totals[name] - again).ravel()
         return Inference(
             scores=scores,
             course=scores[:, None],
-            spikes=np.array([one.sum(axis=1) for one in events.values()], np.int64).reshape(-1, count).T,
-            counts={name: one.sum(axis=0) for name, one in events.items()},
+            spikes=np.array([settled.emitted[name][:count] for name in layers], np.int64).reshape(-1, count).T,
+            counts=counts,
             synaptic_events=settled.operations[:count],
             seconds=seconds,
         )

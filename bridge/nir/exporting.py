@@ -135,7 +135,8 @@ class _Exporter:
         return nir.Input({"input": np.array(shape)}, metadata=metadata)
 
     def _about(self) -> dict[str, Any]:
-        return {"version": own.VERSION, "steps": int(self.converted.steps), "dt": self.dt}
+        bits = int(self.converted.options.weight_bits)
+        return {"version": own.VERSION, "steps": int(self.converted.steps), "dt": self.dt, "weight_bits": bits}
 
     def _claim(self, name: str, node: nir.NIRNode) -> None:
         if name in self.nodes or "/" in name:

@@ -98,6 +98,8 @@ class Imported:
         Shapes of the Input nodes, channels first.
     steps : int or None
         T of a network written here, which has as many; None where it goes on as long as its input.
+    weight_bits : int
+        To how many bits weights are rounded, see `snn.Simulation`.
     """
 
     network: snn.Network
@@ -107,6 +109,7 @@ class Imported:
     cells: dict[str, Cell] = field(repr=False)
     readings: list[Reading] = field(repr=False)
     sources: dict[tuple[str, int], Source] = field(repr=False)
+    weight_bits: int = 32
 
     def __str__(self) -> str:
         neurons = ", ".join(f"{cell.name} {cell.shape}" for cell in self.cells.values())
@@ -132,7 +135,8 @@ class Imported:
         """
         courses, steps = self._courses(x, steps)
         samples = len(next(iter(courses.values())))
-        simulation = snn.Simulation(self.network, dt=1.0, batch=samples, threads=threads)
+        bits = self.weight_bits
+        simulation = snn.Simulation(self.network, dt=1.0, batch=samples, threads=threads, weight_bits=bits)
         last = steps + max((cell.offset for cell in self.cells.values()), default=0)
         # In step k (from 1) a source that is d late gives its row k - 1 - d. Equal rows in a row are one stretch.
         rows = {name: _distinct(course, steps) for name, course in courses.items()}

@@ -47,7 +47,7 @@ def restore(graph: FlatGraph) -> Imported:
     if about.get("content") != content_hash(graph):
         raise _changed("what it says is not what was written")
     try:
-        imported = restored(graph, int(about["steps"]))
+        imported = restored(graph, int(about["steps"]), int(about.get("weight_bits", 32)))
     except (KeyError, TypeError, ValueError, StopIteration, snn.SnnError) as error:
         raise _changed(f"its metadata are incomplete or wrong ({type(error).__name__} {error})") from None
     if about.get("network") != network_hash(imported.network):
@@ -55,7 +55,7 @@ def restore(graph: FlatGraph) -> Imported:
     return imported
 
 
-def restored(graph: FlatGraph, steps: int) -> Imported:
+def restored(graph: FlatGraph, steps: int, weight_bits: int = 32) -> Imported:
     """Make the network of a graph with metadata, unchecked."""
     wiring = Wiring(graph)
     cells = [_cell(node, wiring) for node in graph.of(*NEURONS)]
@@ -74,7 +74,7 @@ def restored(graph: FlatGraph, steps: int) -> Imported:
     )
     inputs = {given.name: tuple(int(size) for size in of(given)["shape"])}
     notes = (f"Written by allornone: {steps} steps, resets, initial potentials and windows as in the file's metadata.",)
-    return Imported(network, notes, inputs, steps, {cell.name: cell for cell in cells}, [reading], sources)
+    return Imported(network, notes, inputs, steps, {cell.name: cell for cell in cells}, [reading], sources, weight_bits)
 
 
 def of(node: Node) -> Mapping[str, Any]:

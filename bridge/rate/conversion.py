@@ -71,7 +71,7 @@ def take_over_graph(traced: Graph, graph: Graph, steps: int) -> Converted:
         if layer.kind == "activation" and not isinstance(layer.node, Leaky):
             remedy = "Use spiking neurons throughout, or ReLU throughout and bridge.convert"
             raise ConversionError(title(layer), "is an activation among spiking neurons", remedy)
-    return Converted(traced, graph, (), emit(layers, steps, {}), {}, RateOptions(wait=0), ())
+    return Converted(traced, graph, (), emit(layers, steps, {}), {}, RateOptions(wait=0, weight_bits=32), ())
 
 
 # ---- thresholds

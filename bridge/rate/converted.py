@@ -91,7 +91,8 @@ class Converted:
         return self._simulation(batch, threads, "listed")
 
     def _simulation(self, batch: int, threads: int, spikes: Literal["listed", "counted"]) -> snn.Simulation:
-        return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads, spikes=spikes)
+        bits = self.options.weight_bits
+        return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads, weight_bits=bits, spikes=spikes)
 
     def _kept_simulation(self, batch: int, threads: int, listed: bool) -> snn.Simulation:
         """Return the simulation of the last run, if it fits, since to lower a network takes longer than to run it."""
@@ -261,7 +262,7 @@ class Converted:
 
     def _checked(self, samples: np.ndarray) -> np.ndarray:
         """Return samples (samples, *shape), or refuse them."""
-        samples = check_samples(samples, self.graph.shapes()[self.graph.input])
+        samples = check_samples(samples, self.graph.nodes[self.graph.input].output_shape())
         if self.options.input == "poisson":
             check_probabilities(samples)
         return samples

@@ -205,7 +205,8 @@ class _Emitter:
         self._connect(layer, population)
         self.network.record(population, "v", every=1.0)
         # T times the output of a converted network; of one that spiked already the sum over all steps.
-        arrival, unit = self._arrival(layer), np.full(layer.layout.size, 1.0 / self.steps if self.thresholds else 1.0)
+        spiked = any(isinstance(one.node, Leaky) for one in self.plan.layers.values())
+        arrival, unit = self._arrival(layer), np.full(layer.layout.size, 1.0 if spiked else 1.0 / self.steps)
         last = arrival + self.steps
         self.layers[layer.name] = Layer(layer.name, "readout", layer.layout, unit, arrival + 1, last)
 

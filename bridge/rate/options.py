@@ -41,6 +41,9 @@ class RateOptions:
     correct_bias : bool
         Whether each layer's bias is corrected, channel by channel and layer after layer, by the mean difference between
         the artificial and the spiking network on the samples.
+    weight_bits : {24, 32, 16}
+        To how many bits weights are rounded, see `snn.Simulation`. With 24, as many as float32 has, each errs by at
+        most 2^-23 of the largest one of its layer, and their sums mostly fit in 32 bits, which takes half the time.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class RateOptions:
     wait: int = 1
     input: Literal["constant", "poisson"] = "constant"
     correct_bias: bool = False
+    weight_bits: int = 24
 
     def __post_init__(self):
         if not isinstance(self.thresholds, Mapping):
@@ -69,6 +73,8 @@ class RateOptions:
             raise ValidationError(f"wait must be an integer of at least 0, not {self.wait!r}")
         if not isinstance(self.correct_bias, bool):
             raise ValidationError(f"correct_bias must be True or False, not {self.correct_bias!r}")
+        if isinstance(self.weight_bits, bool) or self.weight_bits not in (16, 24, 32):
+            raise ValidationError(f"weight_bits must be 24, 32 or 16, not {self.weight_bits!r}")
 
 
 def _choice(name: str, value: object, choices: tuple[str, ...], more: str = "") -> None:

@@ -31,21 +31,28 @@ LARGEST_LEVEL = 2**40
 
 
 @inlined
-def nearest_level(u, parameters, at):
+def nearest(u, above, below, low, high):
     """Return the level clip(floor(u / step + 1/2), low, high), of integers.
 
     Parameters
     ----------
     u : int
         The sum, below `LARGEST_SUM` in size.
-    parameters : ndarray of int64
-        From `at` on: step where u >= 0, step where u < 0, low, high.
+    above, below : int
+        The step where u >= 0, and where u < 0.
+    low, high : int
     """
-    step = parameters[at] if u >= 0 else parameters[at + 1]
+    step = above if u >= 0 else below
     level = np.int64(np.floor(u / step + 0.5))  # rounded, so up to one off
     twice = 2 * (u - step * level)
     level += np.int64(twice >= step) - np.int64(twice < -step)
-    return min(max(level, parameters[at + 2]), parameters[at + 3])
+    return min(max(level, low), high)
+
+
+@inlined
+def nearest_level(u, parameters, at):
+    """Return `nearest` of u and the four numbers of `parameters` from `at` on."""
+    return nearest(u, parameters[at], parameters[at + 1], parameters[at + 2], parameters[at + 3])
 
 
 @inlined

@@ -55,7 +55,7 @@ class _Bounds:
         return {int(source) for source in fans.source[fans.target == node]} - set(self.levels)
 
 
-def check_bounds(program: StaircaseProgram, now: list[int], limit: int) -> None:
+def check_bounds(program: StaircaseProgram, now: list[int], limit: int) -> list[int]:
     """Refuse an input with which a sum or a level could become too large.
 
     Parameters
@@ -65,6 +65,11 @@ def check_bounds(program: StaircaseProgram, now: list[int], limit: int) -> None:
         For each node the largest size of a level now; for inputs also of those to come.
     limit : int
         Events that the populations of a sample may emit.
+
+    Returns
+    -------
+    list of int
+        For each node the largest size that a level may have.
 
     Raises
     ------
@@ -94,3 +99,4 @@ def check_bounds(program: StaircaseProgram, now: list[int], limit: int) -> None:
                 "high of unbounded Quantizers before it, or weight_bits=16"
             )
             raise ValidationError(f"population {program.names[node]!r}", "input", what, expected)
+    return [bounds.levels[node] for node in range(len(kinds))]

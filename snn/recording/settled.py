@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray]
+
+
+class ByName(Mapping[str, np.ndarray]):
+    """Arrays by name, each made when it is first asked for.
+
+    Parameters
+    ----------
+    names : sequence of str
+    make : callable
+        Returns the array of a name.
+    """
+
+    def __init__(self, names: Sequence[str], make: Callable[[str], np.ndarray]):
+        self._names, self._make, self._made = names, make, {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Changes(NamedTuple):
@@ -34,13 +62,17 @@ class Settled:
 
     Attributes
     ----------
-    levels : dict of str to ndarray of int64 (batch, *shape)
+    levels : mapping of str to ndarray of int64 (batch, *shape)
         What every neuron has said since the beginning: its events +1 less those -1; inputs are there, too.
-    sums : dict of str to ndarray of float64 (batch, *shape)
+    sums : mapping of str to ndarray of float64 (batch, *shape)
         Sum of each neuron's input, in the unit of the weights: the output of a network whose last neurons are silent.
         (batch, *shape, 2) for `snn.Product`, its ports `a` and `b`.
-    positive, negative : dict of str to ndarray of int64 (batch, *shape)
-        Number of events +1 and -1 in this settling.
+    positive, negative, events : mapping of str to ndarray of int64 (batch, *shape)
+        Number of events +1 and -1, and of both, in this settling.
+    totals : mapping of str to ndarray of int64 (*shape)
+        Number of events of each neuron in all samples together.
+    emitted : mapping of str to ndarray of int64 (batch,)
+        Number of events of all neurons of each sample.
     operations : ndarray of int64 (batch,)
         Synaptic operations: synapses reached by all events, those of the input among them.
     duration : ndarray of float64 (batch,)
@@ -53,11 +85,9 @@ class Settled:
     sums: Arrays
     positive: Arrays
     negative: Arrays
+    events: Arrays
+    totals: Arrays
+    emitted: Arrays
     operations: np.ndarray
     duration: np.ndarray
     changes: dict[str, Changes] | None
-
-    @property
-    def events(self) -> Arrays:
-        """Number of events of every neuron, by population and input, int64 (batch, *shape)."""
-        return {name: count + self.negative[name] for name, count in self.positive.items()}

@@ -17,7 +17,7 @@ def blocks(rng, shape, f):
     return np.repeat(np.repeat(rng.normal(0, 0.4, shape), f, axis=0), f, axis=1)
 
 
-def layered_network(seed):
+def layered_network(seed, traced=True):
     """Images one behind the other and a dense layer, with windows of all kinds, driven by currents."""
     rng = np.random.default_rng(seed)
     net = snn.Network(seed=seed % 1000)
@@ -38,7 +38,7 @@ def layered_network(seed):
     out = net.population("out", 20, snn.IF(), active=(1.0, 7.0))
     net.connect(pooled, out, snn.Dense(rng.normal(0.3, 0.5, (20, pooled.size))))
     net.connect(out, out, snn.Dense(rng.normal(0, 0.1, (20, 20))))
-    for population in (image, pooled, out):
+    for population in (image, pooled, out) if traced else ():
         net.record(population, "v", every=1.0)
     return net
 
@@ -57,6 +57,25 @@ def test_spikes_and_potentials_are_the_reference_s(seed, threads):
             )
     for trace in recording.traces:
         np.testing.assert_array_equal(trace.values[0], traces[trace.population])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_neurons_that_only_currents_reach_run_ahead(seed):
+    network = layered_network(seed, traced=False)
+    spikes, _ = reference.simulate(network, 1.0, STEPS)
+    simulation = snn.Simulation(network, dt=1.0)
+    assert simulation._engine.tables.alone.any()
+    recordings = [simulation.run(3.0), simulation.run(STEPS - 3.0)]
+    for name in network.populations:
+        parts = [recording.spikes[name] for recording in recordings]
+        steps, neurons = (np.concatenate([getattr(part, n) for part in parts]) for n in ("steps", "neurons"))
+        assert list(zip(steps.tolist(), neurons.tolist(), strict=True)) == sorted(spikes[name])
+    assert spikes["image"]
+    traced = snn.Simulation(layered_network(seed), dt=1.0)
+    traced.run(float(STEPS))
+    np.testing.assert_array_equal(
+        simulation.state(network.populations["image"]), traced.state(traced.network.populations["image"])
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -549,3 +549,41 @@ for seed in (1, 5):
         return done.stdout
 
     assert printed(NUMBA_DISABLE_JIT="1") == printed()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_gathered_is_what_is_passed_on_one_by_one(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    net = snn.Network()
+    image = net.counts("image", (6, 5, 2))
+    rule = snn.Conv2d(rng.normal(size=(3, 2, 2, 34)), stride=(1, 2), padding=1)
+    layer = net.population(
+        "layer", rule.target_shape((6, 5, 2)), snn.Quantizer(rng.uniform(0.5, 1.5, 34), low=-4, high=9)
+    )
+    net.connect(image, layer, rule)
+    pool = snn.MaxPool2d(2, padding=1)
+    pooled = net.population("pooled", pool.target_shape(layer.shape), snn.Quantizer())
+    net.connect(layer, pooled, pool)
+    out = net.population("out", 35, snn.Staircase([]))
+    net.connect(pooled, out, snn.Dense(rng.normal(size=(35, pooled.size))))
+    counts, other = rng.integers(-3, 9, (2, 3, 6, 5, 2))
+
+    def states(schedule):
+        sim = snn.Simulation(net, engine="exact", batch=3)
+        found = [sim.settle({"image": counts}, schedule=schedule), sim.settle({"image": other})]
+        return [*found, sim.settle({"image": counts}, schedule="coalescing")]
+
+    gathered = states("phased")
+    monkeypatch.setattr("snn.settling._EXACT", 0)
+    for one, two, three in zip(gathered, states("phased"), states("free"), strict=True):
+        for name in one.levels:
+            np.testing.assert_array_equal(one.levels[name], two.levels[name])
+            np.testing.assert_array_equal(one.levels[name], three.levels[name])
+            np.testing.assert_array_equal(one.events[name], two.events[name])
+            np.testing.assert_array_equal(one.events[name], one.positive[name] + one.negative[name])
+            np.testing.assert_array_equal(one.totals[name], one.events[name].sum(axis=0))
+            np.testing.assert_array_equal(one.emitted[name], one.events[name].reshape(3, -1).sum(axis=1))
+        for name in one.sums:
+            np.testing.assert_array_equal(one.sums[name], two.sums[name])
+            np.testing.assert_array_equal(one.sums[name], three.sums[name])
+    assert gathered[0].events["pooled"].any()

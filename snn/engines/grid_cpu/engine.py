@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,30 +10,22 @@ import numpy as np
 from snn import checks
 from snn.engines.contract import Spikes
 from snn.engines.grid_cpu import kernel, plastic
+from snn.engines.grid_cpu.alone import marks_for, which_alone
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.gathering import make_gathers
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.threads import run_together
 from snn.errors import NumericalError, ResourceError
-from snn.memory import require
+from snn.lanes import TO_SPARE
+from snn.memory import aligned, require
 from snn.neurons.steps import without_refractoriness
 from snn.program import Group, Program
 from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
 
 _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
 _AMPLITUDE_BITS = 30
-_CACHE_LINE = 64  # bytes
 _SUM_BITS = 62
-
-
-def _aligned(array: np.ndarray) -> np.ndarray:
-    """Return a copy that begins with a cache line, so that no vector of its numbers straddles two."""
-    memory = np.empty(array.nbytes + _CACHE_LINE, np.uint8)
-    begin = -memory.ctypes.data % _CACHE_LINE
-    copied = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
-    copied[:] = array
-    return copied
 
 
 class GridCpu:
@@ -77,6 +70,7 @@ class GridCpu:
             program.probes,
             program.quanta,
             None,
+            which_alone(program),
         )
         gathers, self._space = make_gathers(program)
         self.tables = self.tables._replace(gathers=gathers)
@@ -111,7 +105,7 @@ class GridCpu:
         leads = program.bundles.lead, program.plastic.bundles.lead, program.projections.delay
         self.history = int(max(lead.max(initial=0) for lead in leads))
         self.longest = int(np.clip(_SPAN_BYTES // step_bytes - self.history, 16, 4096))
-        places = size * (self.history + self.longest)
+        places = size * (self.history + self.longest) + TO_SPARE
         trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
         rows = self.longest // int(every.min()) + 1 if len(every) else 0
         batch = self.batch
@@ -119,8 +113,8 @@ class GridCpu:
         needed = batch * (8 * (program.slots + program.flows + rows * columns) + state)
         require(needed, f"{batch:,} samples of {int(size.sum()):,} neurons")
         self.memory = Memory(
-            sums=_aligned(np.zeros((batch, program.slots), np.int64)),
-            flows=_aligned(np.zeros((batch, program.flows), np.int64)),
+            sums=aligned(np.zeros((batch, program.slots), np.int64)),
+            flows=aligned(np.zeros((batch, program.flows), np.int64)),
             calendar=make_calendar(program.bundles, program.banks, nodes.size, batch),
             plastic=plastic.make_plastic_memory(program.plastic, nodes.size, batch),
             counters=np.zeros((batch, program.sizes["counters"]), np.int64),
@@ -139,9 +133,11 @@ class GridCpu:
             numbers=np.arange(program.varying.courses.elements.max(initial=0), dtype=np.int32),
             going=np.arange(batch),
         )
-        self.scratch = [kernel.make_scratch(self._space) for _ in range(self.threads)]
+        self.scratch = [
+            kernel.make_scratch(self._space, marks_for(program, self.tables.alone)) for _ in range(self.threads)
+        ]
         self.states = [
-            type(group.state)(*(_aligned(np.repeat(column[None], batch, axis=0)) for column in group.state))
+            type(group.state)(*(aligned(np.repeat(column[None], batch, axis=0)) for column in group.state))
             for group in program.groups
         ]
 
@@ -221,7 +217,7 @@ class GridCpu:
         """Go back to time 0 and the initial state; inputs and parameters stay as they are set."""
         self.step, self.last_steps, self.first_sample = 0, 0, first_sample
         memory = self.memory
-        for array in (memory.sums, memory.flows, memory.counters, memory.bests):
+        for array in (memory.flows, memory.counters, memory.bests):  # sums are cleared wherever they are read
             array[:] = 0
         for array in (memory.next_steps, memory.next_times, memory.draws):
             array[:] = 0
@@ -292,6 +288,9 @@ class GridCpu:
                 self.memory.ends[sample, s, self.history + 1 : self.history + 1 + span.steps] = ends
 
     def _check_finite(self) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            if all(math.isfinite(state.v.sum()) for state in self.states):  # only if all are
+                return
         for i, name in enumerate(self.program.names):
             if self.program.nodes.kind[i] != NEURONS:
                 continue

@@ -17,7 +17,19 @@ from typing import NamedTuple
 import numpy as np
 
 from snn.jit import internal, only_with
-from snn.lanes import LANES, add_product, add_to, add_weights, narrow_zeros, wide_zeros
+from snn.lanes import (
+    LANES,
+    PRODUCT_LANES,
+    add_product,
+    add_weights,
+    load_lanes,
+    narrow_zeros,
+    product_zeros,
+    put,
+    store_lanes,
+    wide_zeros,
+)
+from snn.memory import aligned
 from snn.program import Program
 from snn.program.tables import CONV2D, DENSE
 
@@ -33,18 +45,23 @@ class Gathers(NamedTuple):
     tile: np.ndarray  # weights of a tile
     targets: np.ndarray  # dense: their number; convolution: channels of the target
     window: np.ndarray  # convolution (projections, 9): see `_fold`
-    first_place: np.ndarray  # convolution: into `places` and `columns`
+    block: np.ndarray  # convolution: rows of the source that share a place
+    first_source: np.ndarray  # convolution: into `cells` and `columns`
     weights: np.ndarray
-    places: np.ndarray  # for every source, its place in the image
+    cells: np.ndarray  # for every source, its row and its place's column in the image; without blocks, its place
     columns: np.ndarray  # and where its weights begin among those of a window's row, for a window at the left edge
 
 
 class Sorted(NamedTuple):
-    """A thread's own space for the spikes of a step, sorted by their places."""
+    """A thread's own space for the spikes of a step, sorted by their places, and for the sums of an image."""
 
-    columns: np.ndarray  # int32
+    given: np.ndarray  # int32: columns of the spikes, in the order of their neurons
+    ends: np.ndarray  # int64: where those of each cell end
+    columns: np.ndarray  # int32: the same place by place
     starts: np.ndarray  # int64: where the spikes of each place begin
     image: np.ndarray  # int64: amounts of the sources of a current
+    narrow: np.ndarray  # int32: a vector for each element of the output
+    wide: np.ndarray  # int64: the same
 
 
 class StepSpikes(NamedTuple):
@@ -57,13 +74,13 @@ class StepSpikes(NamedTuple):
     end_slice: int
 
 
-def _tiles(weights: np.ndarray) -> np.ndarray:
-    """Return weights (rows, targets) tile by tile, (tiles, rows, LANES), flattened."""
+def _tiles(weights: np.ndarray, lanes: int) -> np.ndarray:
+    """Return weights (rows, targets) tile by tile, (tiles, rows, lanes), flattened."""
     rows, targets = weights.shape
-    tiles = -(-targets // LANES)
-    padded = np.zeros((rows, tiles * LANES), np.int32)
+    tiles = -(-targets // lanes)
+    padded = np.zeros((rows, tiles * lanes), np.int32)
     padded[:, :targets] = weights
-    return padded.reshape(rows, tiles, LANES).transpose(1, 0, 2).ravel()
+    return padded.reshape(rows, tiles, lanes).transpose(1, 0, 2).ravel()
 
 
 def _blocks(weights: np.ndarray, stride: tuple[int, int]) -> int:
@@ -78,20 +95,20 @@ def _blocks(weights: np.ndarray, stride: tuple[int, int]) -> int:
 
 
 def _fold(shape: np.ndarray, f: int) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Return a convolution's window, and places and columns of its sources, with blocks of f by f as one element.
+    """Return a convolution's window, and cells and columns of its sources, with blocks of f by f as one element.
 
     The window: height, width, its steps down and to the right, height and width of the output, width of the image with
     its padding, places of the image, and channels of the source.
     """
     height, width, channels, out_height, out_width = (int(n) for n in shape[:5])
     size, stride, padding = shape[6:8] // f, shape[8:10] // f, shape[10:12]
-    y, x = ((np.arange(n) + p) // f for n, p in zip((height, width), padding, strict=True))
-    rows = max(int(y[-1]) + 1, int((out_height - 1) * stride[0] + size[0]))
+    y, x = np.arange(height) + padding[0], (np.arange(width) + padding[1]) // f
+    rows = max(int(y[-1]) // f + 1, int((out_height - 1) * stride[0] + size[0]))
     wide = max(int(x[-1]) + 1, int((out_width - 1) * stride[1] + size[1]))
-    places = np.broadcast_to(y[:, None, None] * wide + x[:, None], (height, width, channels))
+    cells = np.broadcast_to(y[:, None, None] * wide + x[:, None], (height, width, channels))
     columns = np.broadcast_to((x[:, None] * channels + np.arange(channels)) * LANES, (height, width, channels))
     window = [*size, *stride, out_height, out_width, wide, rows * wide, channels]
-    return window, places.ravel().astype(np.int32), columns.ravel().astype(np.int32)
+    return window, cells.ravel().astype(np.int32), columns.ravel().astype(np.int32)
 
 
 def _dense_sources(program: Program, j: int) -> int:
@@ -105,9 +122,9 @@ def _dense_sources(program: Program, j: int) -> int:
 def make_gathers(program: Program) -> tuple[Gathers | None, Sorted]:
     """Return how to gather, or None where nothing is, and the space a thread needs."""
     projections, count = program.projections, len(program.projections.kind)
-    rows: dict[str, np.ndarray] = {name: np.zeros(count, np.int64) for name in Gathers._fields[:7]}
+    rows: dict[str, np.ndarray] = {name: np.zeros(count, np.int64) for name in Gathers._fields[:8]}
     rows["window"] = np.zeros((count, 9), np.int64)
-    weights, places, columns = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    weights, cells, columns = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     flowing = program.currents.projection
     for j in [*program.incoming, *flowing[flowing >= 0]]:
         kind, shape, first = projections.kind[j], projections.geometry[j], projections.first_weight[j]
@@ -121,9 +138,9 @@ def make_gathers(program: Program) -> tuple[Gathers | None, Sorted]:
             mine = mine.reshape(shape[2], *size, targets).transpose(1, 2, 0, 3)
             # Amounts of a current, unlike spikes, are not added up where weights are equal: they need all their bits.
             f = 1 if j in flowing else _blocks(mine, (int(shape[8]), int(shape[9])))
-            rows["window"][j], place, column = _fold(shape, f)
-            rows["first_place"][j] = sum(map(len, places))
-            places.append(place)
+            rows["window"][j], cell, column = _fold(shape, f)
+            rows["block"][j], rows["first_source"][j] = f, sum(map(len, cells))
+            cells.append(cell)
             columns.append(column)
             reach = np.abs(mine.astype(np.int64)).sum(axis=(0, 1, 2))
             mine = mine[::f, ::f].reshape(-1, targets)
@@ -131,30 +148,32 @@ def make_gathers(program: Program) -> tuple[Gathers | None, Sorted]:
             continue
         if kind == DENSE:
             reach = np.abs(mine.astype(np.int64)).sum(axis=0)
+        lanes = PRODUCT_LANES if j in flowing else LANES
         rows["gathered"][j], rows["narrow"][j] = 1, int(reach.max(initial=0) <= _NARROW_SUM)
-        rows["first_weight"][j], rows["tile"][j] = sum(map(len, weights)), len(mine) * LANES
+        rows["first_weight"][j], rows["tile"][j] = sum(map(len, weights)), len(mine) * lanes
         rows["targets"][j] = targets
-        weights.append(_tiles(mine))
-    most = max(len(place) for place in places)
-    room = int(rows["window"][:, 7].max(initial=0)) + 2
-    image = int((rows["window"][:, 7] * rows["window"][:, 8]).max(initial=0))
-    space = Sorted(np.empty(most, np.int32), np.empty(room, np.int64), np.empty(image, np.int64))
+        weights.append(_tiles(mine, lanes))
+    most, window = max(map(len, cells)) + LANES, rows["window"]
+    places = window[:, 7]
+    sizes = {
+        "given": most,
+        "ends": int((places * rows["block"]).max(initial=0)) + 1,
+        "columns": most,
+        "starts": int(places.max(initial=0)) + 1,
+        "image": int((places * window[:, 8]).max(initial=0)),
+        "narrow": LANES * int((window[:, 4] * window[:, 5]).max(initial=0)),
+    }
+    sizes["wide"] = sizes["narrow"]
+    small = ("given", "columns", "narrow")
+    space = Sorted(*(np.empty(sizes[name], np.int32 if name in small else np.int64) for name in Sorted._fields))
     if not rows["gathered"].any():
         return None, space
-    parts = (np.concatenate(part) for part in (weights, places, columns))
-    return Gathers(*rows.values(), *parts), space
-
-
-@internal
-def _put(lanes, sums, first, stop, spare):
-    """Add a vector to the sums from `first` on, but to none from `stop` on."""
-    if stop - first >= LANES:
-        add_to(sums, first, lanes)
-        return
-    spare[:] = 0
-    add_to(spare, 0, lanes)
-    for i in range(stop - first):
-        sums[first + i] += spare[i]
+    found = {
+        "weights": aligned(np.concatenate(weights)),
+        "cells": np.concatenate(cells),
+        "columns": np.concatenate(columns),
+    }
+    return Gathers(**rows, **found), space
 
 
 @internal
@@ -167,21 +186,21 @@ def _dense(zeros, gathers, j, spikes, sums, slot, start, stop, spare):
         for s in range(spikes.first_slice, spikes.end_slice):
             for e in range(np.uint64(ends[s, row]), np.uint64(ends[s, row + 1])):
                 lanes = add_weights(lanes, weights, first + LANES * np.int64(ids[e]))
-        _put(lanes, sums, slot + low, slot + stop, spare)
+        put(lanes, LANES, sums, slot + low, slot + stop, spare)
 
 
 @internal
 def _dense_product(gathers, j, amounts, first_sample, end_sample, sums, slot, size, spare):
     weights, tile, sources = gathers.weights, gathers.tile[j], amounts.shape[1]
-    for low in range(0, size, LANES):
-        first = gathers.first_weight[j] + low // LANES * tile
+    for low in range(0, size, PRODUCT_LANES):
+        first = gathers.first_weight[j] + low // PRODUCT_LANES * tile
         for sample in range(first_sample, end_sample):  # the same weights for all
-            lanes = wide_zeros()
+            lanes = product_zeros()
             for i in range(sources):
                 amount = amounts[sample, np.uint64(i)]
                 if amount:
-                    lanes = add_product(lanes, weights, first + LANES * i, amount)
-            _put(lanes, sums[sample], slot + low, slot + size, spare)
+                    lanes = add_product(lanes, weights, first + PRODUCT_LANES * i, amount)
+            put(lanes, PRODUCT_LANES, sums[sample], slot + low, slot + size, spare)
 
 
 @internal
@@ -194,23 +213,23 @@ def _conv2d_product(gathers, j, amounts, first_sample, end_sample, image, sums, 
         for i in range(window[7] * channels):
             image[i] = 0
         for i in range(amounts.shape[1]):
-            source = gathers.first_place[j] + i
+            source = gathers.first_source[j] + i
             channel = gathers.columns[source] // LANES % channels
-            image[gathers.places[source] * channels + channel] += amounts[sample, i]
-        for low in range(0, targets, LANES):
-            first = gathers.first_weight[j] + low // LANES * gathers.tile[j]
+            image[gathers.cells[source] * channels + channel] += amounts[sample, i]
+        for low in range(0, targets, PRODUCT_LANES):
+            first = gathers.first_weight[j] + low // PRODUCT_LANES * gathers.tile[j]
             for y in range(out_height):
                 for x in range(out_width):
-                    lanes = wide_zeros()
+                    lanes = product_zeros()
                     for row in range(height):
                         place = ((y * down + row) * wide + x * right) * channels
-                        at = first + row * width * channels * LANES
+                        at = first + row * width * channels * PRODUCT_LANES
                         for i in range(width * channels):
                             amount = image[np.uint64(place + i)]
                             if amount:
-                                lanes = add_product(lanes, weights, at + LANES * i, amount)
+                                lanes = add_product(lanes, weights, at + PRODUCT_LANES * i, amount)
                     place = slot + (y * out_width + x) * targets
-                    _put(lanes, sums[sample], place + low, place + targets, spare)
+                    put(lanes, PRODUCT_LANES, sums[sample], place + low, place + targets, spare)
 
 
 @only_with("gathers")
@@ -235,44 +254,58 @@ def gather_product(tables, j, amounts, first_sample, end_sample, sums, slot, siz
 
 @internal
 def _sort(gathers, j, spikes, space):
-    """Sort spikes by their places."""
-    window, first, starts = gathers.window[j], gathers.first_place[j], space.starts
-    places, columns, ids = gathers.places, gathers.columns, spikes.ids
-    for i in range(window[7] + 2):
-        starts[i] = 0
-    for s in range(spikes.first_slice, spikes.end_slice):
-        for e in range(np.uint64(spikes.ends[s, spikes.row]), np.uint64(spikes.ends[s, spikes.row + 1])):
-            starts[np.uint64(places[np.uint64(first + ids[e])] + 2)] += 1
-    for i in range(window[7]):
-        starts[i + 2] += starts[i + 1]
+    """Sort spikes by their places. Those of a cell stand side by side as they come, since neurons do."""
+    first, block, wide, places = gathers.first_source[j], gathers.block[j], gathers.window[j, 6], gathers.window[j, 7]
+    cells, columns, ids, given, ends = gathers.cells, gathers.columns, spikes.ids, space.given, space.ends
+    starts = space.starts
+    for cell in range(places * block + 1):
+        ends[cell] = 0
+    found = 0
     for s in range(spikes.first_slice, spikes.end_slice):
         for e in range(np.uint64(spikes.ends[s, spikes.row]), np.uint64(spikes.ends[s, spikes.row + 1])):
             source = np.uint64(first + ids[e])
-            place = np.uint64(places[source] + 1)
-            space.columns[np.uint64(starts[place])] = columns[source]
-            starts[place] += 1
+            given[np.uint64(found)] = columns[source]
+            found += 1
+            ends[np.uint64(cells[source] + 1)] = found
+    for cell in range(places * block):  # where there are none, those before it end
+        ends[cell + 1] = max(ends[cell], ends[cell + 1])
+    count, last = 0, places * block - wide  # the last row
+    for row in range(0, last + 1, block * wide):
+        for place in range(wide):
+            starts[np.uint64(row // block + place)] = count
+            for cell in range(row + place, row + place + block * wide, wide):
+                begin, end = ends[np.uint64(cell)], ends[np.uint64(cell + 1)]
+                store_lanes(space.columns, count, load_lanes(narrow_zeros(), given, begin))
+                for more in range(begin + LANES, end, LANES):
+                    store_lanes(space.columns, count + more - begin, load_lanes(narrow_zeros(), given, more))
+                count += end - begin
+    starts[places] = count
 
 
 @internal
-def _conv2d(zeros, gathers, j, space, sums, slot, spare):
+def _conv2d(zeros, partial, gathers, j, space, sums, slot, spare):
     window, weights, targets, columns = gathers.window[j], gathers.weights, gathers.targets[j], space.columns
     height, width, down, right, out_height, out_width = window[0], window[1], window[2], window[3], window[4], window[5]
     wide, channels = window[6], window[8]
     for low in range(0, targets, LANES):
         first = gathers.first_weight[j] + low // LANES * gathers.tile[j]
+        for i in range(out_height * out_width):
+            store_lanes(partial, LANES * i, zeros)
         for row in range(height):  # outermost: the weights of one row stay in the first-level cache
             for y in range(out_height):
                 for x in range(out_width):
                     place = (y * down + row) * wide + x * right
                     at = first + (row * width - x * right) * channels * LANES
-                    begin, end = space.starts[np.uint64(place)], space.starts[np.uint64(place + width)]
-                    if begin == end:
-                        continue
-                    lanes = zeros
-                    for e in range(np.uint64(begin), np.uint64(end)):
+                    mine = LANES * (y * out_width + x)
+                    lanes = load_lanes(zeros, partial, mine)
+                    for e in range(
+                        np.uint64(space.starts[np.uint64(place)]), np.uint64(space.starts[np.uint64(place + width)])
+                    ):
                         lanes = add_weights(lanes, weights, at + np.int64(columns[e]))
-                    place = slot + (y * out_width + x) * targets
-                    _put(lanes, sums, place + low, place + targets, spare)
+                    store_lanes(partial, mine, lanes)
+        for i in range(out_height * out_width):
+            place = slot + i * targets
+            put(load_lanes(zeros, partial, LANES * i), LANES, sums, place + low, place + targets, spare)
 
 
 @only_with("gathers")
@@ -309,7 +342,7 @@ def gather(tables, j, spikes, sums, slot, start, stop, scratch):
         return 0
     _sort(gathers, j, spikes, scratch.sorted)
     if gathers.narrow[j]:
-        _conv2d(narrow_zeros(), gathers, j, scratch.sorted, sums, slot, scratch.spare)
+        _conv2d(narrow_zeros(), scratch.sorted.narrow, gathers, j, scratch.sorted, sums, slot, scratch.spare)
     else:
-        _conv2d(wide_zeros(), gathers, j, scratch.sorted, sums, slot, scratch.spare)
+        _conv2d(wide_zeros(), scratch.sorted.wide, gathers, j, scratch.sorted, sums, slot, scratch.spare)
     return 1

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snn.engines.grid_cpu.alone import STEPS, run_alone, switch_currents
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.gathering import Sorted, StepSpikes, gather, gather_product
@@ -21,6 +22,7 @@ from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_
 from snn.engines.threads import meet
 from snn.jit import internal, prefer_wide_vectors, uncounted
 from snn.lanes import LANES
+from snn.memory import aligned
 from snn.poisson import poisson_count, poisson_strip
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
 from snn.random import STRIP, strip_halves, strip_words
@@ -46,6 +48,7 @@ class Tables(NamedTuple):
     probes: tuple
     quanta: np.ndarray
     gathers: tuple | None  # likewise
+    alone: np.ndarray | None  # likewise; uint8: for each block whether its slices are, see `snn.engines.grid_cpu.alone`
 
 
 class Memory(NamedTuple):
@@ -76,7 +79,8 @@ class Scratch(NamedTuple):
     """A thread's own space for a strip of neurons."""
 
     flags: np.ndarray  # uint8: which spiked
-    eights: np.ndarray  # uint64: the same bytes, eight at a time
+    marks: np.ndarray  # uint64 (steps, words): the same of a slice that is alone, a bit each
+    currents: np.ndarray  # float64: that flow into it
     words: np.ndarray  # uint32: random words
     halves: np.ndarray  # uint16: random bits
     counts: np.ndarray  # uint16: what they say
@@ -85,17 +89,17 @@ class Scratch(NamedTuple):
     spare: np.ndarray  # int64: a vector of sums
 
 
-def make_scratch(space: Sorted) -> Scratch:
-    """Return such space, with that for sorted spikes."""
-    eights, words = np.empty(STRIP // 8, np.uint64), np.empty(STRIP, np.uint32)
+def make_scratch(space: Sorted, words: int) -> Scratch:
+    """Return such space, with that for sorted spikes, and for so many words of marks in a step."""
     return Scratch(
-        eights.view(np.uint8),
-        eights,
-        words,
+        np.empty(STRIP, np.uint8),
+        np.empty((STEPS, words), np.uint64),
+        np.empty(STRIP, np.float64),
+        np.empty(STRIP, np.uint32),
         np.empty(STRIP, np.uint16),
         np.empty(STRIP, np.uint16),
         np.zeros(STRIP, np.int64),
-        Sorted(*map(np.empty_like, space)),
+        Sorted(*map(aligned, space)),
         np.empty(LANES, np.int64),
     )
 
@@ -189,18 +193,6 @@ def _poisson_noise(tables, span, sums, sample, s, k, halves, counts):
 
 
 @internal
-def _switch_currents(tables, memory, sample, s, k):
-    """Turn currents of slice `s` on and off that begin or end with step `k`."""
-    nodes, slices, currents = tables.nodes, tables.slices, tables.currents
-    node = slices.node[s]
-    for c in range(nodes.first_current[node], nodes.first_current[node + 1]):
-        sign = int(k == currents.start[c] + 1) - int(k - 1 == currents.stop[c])
-        if sign:
-            for i in range(slices.start[s], slices.stop[s]):
-                memory.flows[sample, nodes.flow[node] + i] += sign * memory.drives[sample, currents.first_drive[c] + i]
-
-
-@internal
 def _trains(tables, memory, span, sample, s, k, words, place):
     """List the Poisson trains of slice `s` that spike in step `k`."""
     node = tables.slices.node[s]
@@ -256,7 +248,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
             _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves, scratch.counts)
         varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves)
         if _any(nodes.first_current, node):
-            _switch_currents(tables, memory, sample, s, k)
+            switch_currents(tables, memory, sample, s, k)
             vary_currents(tables, memory, sample, s, k)
         noise_currents(tables, memory, span, sample, s, k, scratch.words)
         # Where no current ever flows, the same few zeros are read again and again, from the first-level cache.
@@ -279,7 +271,6 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
             nodes.quantum[node],
             nodes.active_from[node] < k <= nodes.active_until[node],
             scratch.flags,
-            scratch.eights,
             memory.ids[sample],
             place,
         )
@@ -296,6 +287,8 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
         first_slice == end_slice
         or tables.nodes.kind[tables.slices.node[tables.blocks.slices[first_slice]]] == SPIKE_TRAINS
     ):
+        return
+    if run_alone(tables, groups, memory, span, sample, block, first, last, scratch):
         return
     for k in range(first, last + 1):
         _arrive_by_list(tables, memory, span, sample, block, k)

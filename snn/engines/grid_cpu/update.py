@@ -6,11 +6,11 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
-from snn.jit import internal, with_plain_form
-from snn.lanes import MARKS, list_marked
+from snn.jit import inlined, internal, prefer_wide_vectors, with_plain_form
+from snn.lanes import MARKS, list_marked, marks_of
 from snn.neurons import step
 from snn.random import STRIP
-from snn.structs import fetch, head, load, store, tail
+from snn.structs import fetch, head, load, only, store, tail
 
 
 def _plain_take(prototype, sums, first, stride, flows, flow, quanta, port):
@@ -50,9 +50,18 @@ def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, po
     return prototype(prototype, sums, integer, integer, flows, integer, quanta, integer), generate
 
 
+@inlined
+def _pack(flags, count):
+    """Fill the last word of flags up; returns how many words there are."""
+    words = (count + MARKS - 1) // MARKS
+    for i in range(count, words * MARKS):
+        flags[i] = 0
+    return words
+
+
 @internal
 def update(
-    group, sample, offset, start, stop, sums, slot, flows, flow, pace, quanta, quantum, armed, flags, eights, ids, place
+    group, sample, offset, start, stop, sums, slot, flows, flow, pace, quanta, quantum, armed, flags, ids, place
 ):
     """Advance neurons `start` .. `stop` - 1 of one node by one step, and list those that spike.
 
@@ -70,8 +79,8 @@ def update(
         Units of the sums, and place of the node's first port.
     armed : bool
         Whether the node may fire in this step.
-    flags, eights : ndarray of uint8, ndarray of uint64
-        Space for a strip of neurons, seen one by one and eight at a time.
+    flags : ndarray of uint8
+        Space for a strip of neurons.
     ids, place : ndarray of int32, int
         Where the numbers of the neurons that spike go.
 
@@ -80,6 +89,7 @@ def update(
     int
         One past the last place filled.
     """
+    prefer_wide_vectors()
     parameters, old, arriving = fetch(group.parameters), fetch(group.state), fetch(group.arrivals)
     stride = stop - start
     for low in range(start, stop, STRIP):  # after each strip, a look at which neurons have spiked
@@ -91,30 +101,92 @@ def update(
             store(old, sample, column, state)
             flags[i - low] = spiked
         flow += pace
-        for i in range(high - low, (high - low + MARKS - 1) // MARKS * MARKS):
-            flags[i] = 0
-        for pair in range((high - low + MARKS - 1) // MARKS):
-            if eights[2 * pair] | eights[2 * pair + 1]:
-                place = list_marked(ids, place, low + MARKS * pair, flags, MARKS * pair)
+        for w in range(_pack(flags, high - low)):
+            marks = marks_of(flags, MARKS * w)
+            if marks:
+                place = list_marked(ids, place, low + MARKS * w, marks)
     return place
 
 
-def update_group(groups, g, *arguments):
-    """Call `update` on ``groups[g]``; groups are of different types, so compiled code takes them one by one."""
-    return update(groups[g], *arguments)
+@internal
+def update_alone(
+    group,
+    sample,
+    offset,
+    start,
+    stop,
+    flows,
+    flow,
+    unit,
+    first,
+    steps,
+    active_from,
+    active_until,
+    currents,
+    flags,
+    marks,
+):
+    """Advance neurons that nothing but a constant current reaches, strip after strip, each by several steps.
+
+    So the state of a strip stays in the first-level cache.
+
+    Parameters
+    ----------
+    group, sample, offset, start, stop
+        As for `update`.
+    flows, flow, unit : ndarray of int64, int, float
+        Currents that flow, where those of the slice begin, and their unit.
+    first, steps, active_from, active_until : int
+        From step `first` on so many; the neurons may fire in steps k with active_from < k <= active_until.
+    currents, flags : ndarray of float64, ndarray of uint8
+        Space for a strip of neurons.
+    marks : ndarray of uint64 (steps, words)
+        Takes a bit for each neuron that spikes, step by step.
+    """
+    prefer_wide_vectors()
+    parameters, old, arriving = fetch(group.parameters), fetch(group.state), fetch(group.arrivals)
+    port = len(arriving) - 1
+    for low in range(start, stop, STRIP):
+        high, word = min(low + STRIP, stop), (low - start) // MARKS
+        for i in range(low, high):
+            currents[i - low] = flows[flow + i - start] * unit
+        for row in range(steps):
+            armed = active_from < first + row <= active_until
+            for i in range(low, high):
+                column = offset + i
+                arrivals = only(arriving, port, currents[i - low])
+                state, spiked = step(load(parameters, sample, column), load(old, sample, column), arrivals, armed)
+                store(old, sample, column, state)
+                flags[i - low] = spiked
+            for w in range(_pack(flags, high - low)):
+                marks[row, word + w] = marks_of(flags, MARKS * w)
 
 
-@overload(update_group)
-def _update_group_compiled(groups, g, *arguments):
-    if len(groups) == 1:
-        return lambda groups, g, *arguments: update(head(groups), *arguments)
+def _by_group(function):
+    """Return a function that calls another on ``groups[g]``.
 
-    def choose(groups, g, *arguments):
-        if g == 0:
-            return update(head(groups), *arguments)
-        return update_group(tail(groups), g - 1, *arguments)
+    Groups are of different types, so compiled code takes them one by one.
+    """
 
-    return choose
+    def call(groups, g, *arguments):
+        return function(groups[g], *arguments)
+
+    @overload(call)
+    def _compiled(groups, g, *arguments):
+        if len(groups) == 1:
+            return lambda groups, g, *arguments: function(head(groups), *arguments)
+
+        def choose(groups, g, *arguments):
+            if g == 0:
+                return function(head(groups), *arguments)
+            return call(tail(groups), g - 1, *arguments)
+
+        return choose
+
+    return call
+
+
+update_group, update_alone_group = _by_group(update), _by_group(update_alone)
 
 
 def read(columns, i, row, column):

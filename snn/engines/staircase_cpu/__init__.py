@@ -1,5 +1,5 @@
 """The engine for staircase neurons on the CPU: asynchronous, until all is at rest."""
 
-from snn.engines.staircase_cpu.engine import Plan, StaircaseCpu
+from snn.engines.staircase_cpu.engine import Outcome, Plan, StaircaseCpu
 
-__all__ = ["Plan", "StaircaseCpu"]
+__all__ = ["Outcome", "Plan", "StaircaseCpu"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from snn.engines.staircase_cpu.gathering import Gathers
 from snn.engines.staircase_cpu.kernel import run
 from snn.engines.staircase_cpu.memory import (
     LOG_FULL,
     NO_ROOM,
+    PHASED,
     RESTED,
     TOO_MANY,
     Counters,
@@ -30,6 +32,7 @@ from snn.engines.staircase_cpu.memory import (
 from snn.engines.threads import run_together
 from snn.errors import ResourceError
 from snn.memory import require
+from snn.neurons.staircase import PRODUCT
 from snn.program.staircase import StaircaseProgram
 
 _PARCELS, _LOGGED = 4096, 4096  # to begin with: events under way, and events that are listed
@@ -38,10 +41,10 @@ _PARCELS, _LOGGED = 4096, 4096  # to begin with: events under way, and events th
 class _Share:
     """Some samples, and what a thread needs to settle them one after the other."""
 
-    def __init__(self, program: StaircaseProgram, first: int, last: int):
+    def __init__(self, program: StaircaseProgram, gathers: Gathers, first: int, last: int):
         self.program, self.first, self.last = program, first, last
         self.status: int = RESTED
-        self.scratch: Scratch = make_scratch(program)
+        self.scratch: Scratch = make_scratch(program, gathers)
         self.flight: Flight
         self.counters: Counters
         self.flight, self.counters = make_flight(_PARCELS, len(program.fans.kind))
@@ -51,6 +54,7 @@ class _Share:
     def begin(self, logs: bool) -> None:
         """Start with the first sample."""
         self.status, self.counters.sample[0] = -1, self.first
+        self.scratch.totals[:] = 0
         self.log, self.taken = make_log(_LOGGED if logs else 0), []
 
     def provide(self) -> None:
@@ -75,6 +79,60 @@ class _Share:
         self.counters.logged[0] = 0
 
 
+class Outcome(NamedTuple):
+    """What a settling has come to.
+
+    Attributes
+    ----------
+    program : StaircaseProgram
+    memory : Memory
+    before : ndarray of int64 (samples, neurons), optional
+        Levels when it began; none if nothing had been said.
+    schedule : int
+    totals : ndarray of int64 (neurons,)
+        Events of each neuron, of all samples together.
+    """
+
+    program: StaircaseProgram
+    memory: Memory
+    before: np.ndarray | None
+    schedule: int
+    totals: np.ndarray
+
+    def levels(self, node: int) -> np.ndarray:
+        """Return the levels of a node's neurons, int64 (samples, neurons)."""
+        return self.memory.levels[:, self._part(node)].copy()
+
+    def sums(self, node: int) -> np.ndarray:
+        """Return the sums of a population's neurons, port by port, int64 (samples, ports, neurons)."""
+        slot, size, ports = (
+            int(self.program.nodes.slot[node]),
+            int(self.program.nodes.size[node]),
+            self.program.ports[node],
+        )
+        return self.memory.sums[:, slot : slot + ports * size].reshape(-1, ports, size)
+
+    def events(self, node: int, sign: int) -> np.ndarray:
+        """Return the number of events of a node's neurons of one sign, 1 or -1, or with 0 all, (samples, neurons)."""
+        part, memory = self._part(node), self.memory
+        if self.schedule != PHASED:
+            up, down = memory.up[:, part], memory.down[:, part]
+            return up + down if sign == 0 else up if sign > 0 else down
+        # A phased neuron speaks but once: the change of its level tells.
+        change = memory.levels[:, part] if self.before is None else memory.levels[:, part] - self.before[:, part]
+        if self.program.nodes.kind[node] == PRODUCT:
+            change = np.sign(change)
+        return np.abs(change) if sign == 0 else np.maximum(sign * change, 0)
+
+    def total(self, node: int) -> np.ndarray:
+        """Return the number of events of a node's neurons in all samples together, int64 (neurons,)."""
+        return self.totals[self._part(node)]
+
+    def _part(self, node: int) -> slice:
+        first = int(self.program.nodes.first[node])
+        return slice(first, first + int(self.program.nodes.size[node]))
+
+
 class StaircaseCpu:
     """A StaircaseProgram on the CPU, for a batch of samples.
 
@@ -97,35 +155,57 @@ class StaircaseCpu:
         neurons, sums, sizes = len(program.fan_out), len(program.sums), program.sizes
         needed = batch * 8 * (sums + 3 * neurons + sizes["counters"] + sizes["bests"])
         require(needed, f"{batch:,} samples of {neurons:,} staircase neurons")
-        self.memory = Memory(
-            sums=np.zeros((batch, sums), np.int64),
-            levels=np.zeros((batch, neurons), np.int64),
-            counters=np.zeros((batch, sizes["counters"]), np.int64),
-            bests=np.zeros((batch, sizes["bests"]), np.int64),
-            fresh=np.zeros(batch, np.bool_),
-            **fresh_counts(batch, neurons),
-        )
+        self.before: np.ndarray | None  # levels when the settling began; none if nothing had been said
+        self.at_rest = False
+        self.counters = np.zeros((batch, sizes["counters"]), np.int64)
+        self.bests = np.zeros((batch, sizes["bests"]), np.int64)
         self.reset()
 
     def reset(self) -> None:
         """Go back to the initial state, with nothing said."""
-        memory = self.memory
-        for array in (memory.levels, memory.counters, memory.bests):
-            array[:] = 0
-        # Nothing is written to counts before `begin` makes new ones.
-        nothing = np.broadcast_to(np.int64(0), memory.levels.shape)
-        self.memory = memory._replace(**(fresh_counts(self.batch, 0) | {"up": nothing, "down": nothing}))
-        memory.sums[:], memory.fresh[:] = self.program.sums, True
+        # Seen without being written anywhere; the arrays of a settling are made when it begins.
+        initial = {
+            "sums": np.broadcast_to(self.program.sums, (self.batch, len(self.program.sums))),
+            "levels": np.broadcast_to(np.int64(0), (self.batch, len(self.program.fan_out))),
+        }
+        self.memory = Memory(
+            **initial,
+            **fresh_counts(self.batch, 0, len(self.program.names)),
+            counters=self.counters,
+            bests=self.bests,
+            fresh=np.ones(self.batch, np.bool_),
+        )
+        self.before, self.schedule = None, PHASED
+        if self.at_rest:
+            for share in self.shares:
+                share.scratch.totals[:] = 0
+            return
         ends = [share * self.batch // self.threads for share in range(self.threads + 1)]
-        self.shares = [_Share(self.program, *pair) for pair in pairwise(ends)]
+        self.shares = [_Share(self.program, self.tables.gathers, *pair) for pair in pairwise(ends)]
         self.at_rest = True
 
     def begin(self, plan: Plan) -> None:
-        """Take up a plan, of which `advance` does the work."""
-        self.memory = self.memory._replace(**fresh_counts(self.batch, len(self.program.fan_out)))
+        """Take up a plan, of which `advance` does the work.
+
+        What there was so far stays with who has it: the settling has arrays of its own.
+        """
+        memory = self.memory
+        self.before = None if memory.fresh.all() else memory.levels
+        if self.before is None:
+            own = {name: np.empty(getattr(memory, name).shape, np.int64) for name in ("sums", "levels")}
+        else:
+            own = {"sums": memory.sums.copy(), "levels": memory.levels.copy()}
+        counted = 0 if plan.schedule == PHASED else len(self.program.fan_out)
+        self.memory = memory._replace(**own, **fresh_counts(self.batch, counted, len(self.program.names)))
         for share in self.shares:
             share.begin(plan.logs)
-        self.plan, self.at_rest = plan, False
+        self.plan, self.schedule, self.at_rest = plan, plan.schedule, False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What this settling has come to; later ones do not change it."""
+        totals = np.sum([share.scratch.totals for share in self.shares], axis=0)
+        return Outcome(self.program, self.memory, self.before, self.schedule, totals)
 
     def advance(self) -> bool:
         """Go on for a while; returns whether all samples are at rest.
@@ -146,6 +226,9 @@ class StaircaseCpu:
 
         if busy:
             run_together(work, len(busy))
+        fresh = self.memory.fresh
+        if fresh.any():  # it has not come to all samples yet
+            self.memory.sums[fresh], self.memory.levels[fresh] = self.program.sums, 0
         for share in busy:
             if share.status == TOO_MANY:
                 raise ResourceError(self._too_many(int(share.counters.sample[0]), self.plan.limit))
@@ -153,8 +236,7 @@ class StaircaseCpu:
         return self.at_rest
 
     def _too_many(self, sample: int, limit: int) -> str:
-        nodes, counts = self.program.nodes, self.memory.up[sample] + self.memory.down[sample]
-        totals = np.add.reduceat(counts, nodes.first)
+        totals = [self.outcome.events(node, 0)[sample].sum() for node in range(len(self.program.names))]
         busiest = int(np.argmax(np.where(np.array(self.program.ports) > 0, totals, -1)))
         return (
             f"sample {sample} has not come to rest after {limit:,} events (max_events), {int(totals[busiest]):,} of "

@@ -5,9 +5,22 @@ from __future__ import annotations
 from snn.engines.staircase_cpu.memory import PAUSED, PHASED, RESTED, Sample
 from snn.engines.staircase_cpu.phased import settle_phased
 from snn.engines.staircase_cpu.timed import settle_timed
-from snn.jit import uncounted
+from snn.jit import internal, uncounted
 
 _MOVES = 2**20  # so many arrivals at most, some 100 ms, before an interrupt is heeded
+
+
+@internal
+def _initialise(tables, sample, schedule):
+    """Put the state of a sample at its beginning: where it is needed next, and by all threads."""
+    for i in range(len(sample.sums)):
+        sample.sums[i] = tables.sums[i]
+    for array in (sample.levels, sample.bests):
+        for i in range(len(array)):
+            array[i] = 0
+    if schedule != PHASED:  # which writes all counters
+        for i in range(len(sample.counters)):
+            sample.counters[i] = 0
 
 
 @uncounted
@@ -25,6 +38,8 @@ def run(tables, memory, scratch, flight, counters, log, plan, last):
         sample = Sample(
             memory.sums[s], memory.levels[s], memory.up[s], memory.down[s], memory.counters[s], memory.bests[s]
         )
+        if memory.fresh[s] and not counters.begun[0]:
+            _initialise(tables, sample, plan.schedule)
         if plan.schedule == PHASED:
             status = settle_phased(tables, memory, sample, s, scratch, counters, log, plan)
         else:

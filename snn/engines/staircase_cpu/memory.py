@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snn.engines.staircase_cpu.gathering import Gathers, Space, make_gathers, make_space
 from snn.program.staircase import LISTED, Fans, StaircaseProgram, StairNodes, Wires
 from snn.program.tables import CONV2D, DENSE, ONE_TO_ONE
 
@@ -24,6 +25,8 @@ class Tables(NamedTuple):
     order: np.ndarray  # int64
     fan_out: np.ndarray  # int64 (neurons,)
     spread: np.ndarray  # int64 (fans,): targets that an event reaches at most
+    sums: np.ndarray  # int64: what every sum begins with
+    gathers: Gathers
 
 
 class Memory(NamedTuple):
@@ -31,13 +34,14 @@ class Memory(NamedTuple):
 
     sums: np.ndarray  # int64 (samples, sums)
     levels: np.ndarray  # int64 (samples, neurons): what has been said so far
-    up: np.ndarray  # int64 (samples, neurons): events +1 since the last settling began
+    up: np.ndarray  # int64 (samples, neurons): events +1 since the last settling began; if phased, there are no neurons
     down: np.ndarray  # likewise -1
     counters: np.ndarray  # int64 (samples, counters): max-pooling
     bests: np.ndarray  # int64
-    fresh: np.ndarray  # bool (samples,): no neuron has been looked at yet
+    fresh: np.ndarray  # bool (samples,): no neuron has been looked at yet, and nothing written to the arrays above
     last: np.ndarray  # float64 (samples,): time of the last event in ms
     emitted: np.ndarray  # int64 (samples,): events of the populations
+    spoken: np.ndarray  # int64 (samples, nodes): events of each node
     operations: np.ndarray  # int64 (samples,): synapses that events lead to
 
 
@@ -63,10 +67,13 @@ class Scratch(NamedTuple):
     begin: np.ndarray  # ... and of listed synapses, the first one
     end: np.ndarray  # ... and the one after the last
     runs: np.ndarray  # int64 (runs, 4): see RUN_TARGET and so on
-    wanted: np.ndarray  # int64: levels of the neurons of one cell
+    wanted: np.ndarray  # int64: levels of the neurons of a cell or a node
+    steps: np.ndarray  # int64 (4, rows): parameters of a node's neurons that round
     flags: np.ndarray  # bool (cells,): to be looked at
     touched: np.ndarray  # int64 (cells,): those of node i from first_cell[i] on ...
     count: np.ndarray  # ... so many
+    totals: np.ndarray  # int64 (neurons,): events of all samples of the share in this settling
+    space: Space
 
 
 class Flight(NamedTuple):
@@ -134,6 +141,8 @@ class Plan(NamedTuple):
         Phased: when each node speaks.
     logs : bool
         Whether to list the events.
+    exact : ndarray of uint8 (fans,)
+        Phased: 1 where all that comes through a fan at once stays below 2^53 in size.
     """
 
     counts: np.ndarray
@@ -143,20 +152,29 @@ class Plan(NamedTuple):
     limit: int
     said: np.ndarray
     logs: bool
+    exact: np.ndarray
 
 
-def fresh_counts(batch: int, neurons: int) -> dict[str, np.ndarray]:
-    """Return what counts in one settling, by its name in `Memory`."""
+def fresh_counts(batch: int, neurons: int, nodes: int) -> dict[str, np.ndarray]:
+    """Return what counts in one settling, events of so many neurons, by its name in `Memory`."""
     counts = {name: np.zeros((batch, neurons), np.int64) for name in ("up", "down")}
     counts |= {name: np.zeros(batch, np.int64) for name in ("emitted", "operations")}
-    return {**counts, "last": np.zeros(batch)}
+    return {**counts, "spoken": np.zeros((batch, nodes), np.int64), "last": np.zeros(batch)}
 
 
 def tables_of(program: StaircaseProgram) -> Tables:
     """Return a Program as the kernels see it."""
     order = np.array(program.order, np.int64)
     return Tables(
-        program.nodes, program.fans, program.wires, program.parameters, order, program.fan_out, _spread(program)
+        program.nodes,
+        program.fans,
+        program.wires,
+        program.parameters,
+        order,
+        program.fan_out,
+        _spread(program),
+        program.sums,
+        make_gathers(program),
     )
 
 
@@ -172,7 +190,7 @@ def _spread(program: StaircaseProgram) -> np.ndarray:
     return np.array(found, np.int64)
 
 
-def make_scratch(program: StaircaseProgram) -> Scratch:
+def make_scratch(program: StaircaseProgram, gathers: Gathers) -> Scratch:
     """Return room for one share."""
     nodes, most = program.nodes, int(program.nodes.size.max())
     cells, runs = int(nodes.first_cell[-1]), 1 + int(_spread(program).max(initial=0))
@@ -182,10 +200,13 @@ def make_scratch(program: StaircaseProgram) -> Scratch:
         begin=np.zeros(most, np.int64),
         end=np.zeros(most, np.int64),
         runs=np.zeros((runs, 4), np.int64),
-        wanted=np.zeros(1 << int(nodes.shift.max()), np.int64),
+        wanted=np.zeros(most, np.int64),
+        steps=np.zeros((4, int(nodes.rows.max())), np.int64),
         flags=np.zeros(cells, np.bool_),
         touched=np.zeros(cells, np.int64),
         count=np.zeros(len(nodes.kind), np.int64),
+        totals=np.zeros(len(program.fan_out), np.int64),
+        space=make_space(program, gathers),
     )
 
 
