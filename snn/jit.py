@@ -21,12 +21,15 @@ intrinsic: Any = numba.extending.intrinsic  # its result takes one argument less
 def with_plain_form(plain: Callable) -> Callable[[Callable], Any]:
     """Make the decorated function an intrinsic, and `plain` what runs in its place when nothing is compiled.
 
+    The intrinsic has it as ``plain``, for the simulator of graphics cards, where only some functions are compiled.
     Unlike an overload, an intrinsic is no call: nothing counts the references of arrays it is given, which in a loop
     would keep the compiler from vectorising it.
     """
 
     def choose(generator: Callable) -> Any:
-        return plain if numba.config.DISABLE_JIT else intrinsic(generator)  # pyright: ignore
+        chosen: Any = plain if numba.config.DISABLE_JIT else intrinsic(generator)  # pyright: ignore
+        chosen.plain = plain
+        return chosen
 
     return choose
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -41,8 +42,9 @@ class Simulation:
         between; for sparse activity and precise times. Auto: the one that is likely the faster (see `engine` and
         `reason` of the simulation); docs/engines.md compares them. Networks of
         staircase neurons run on the exact engine, and `settle`.
-    device : {"cpu"}
-        Where it runs.
+    device : {"cpu", "cuda", "cuda:1", ...}
+        Where it runs: the processor, or a graphics card, the first or another one, which takes the grid engine only
+        (docs/cuda.md). It never changes a result.
     threads : int
         On how many threads; it never changes a result.
     batch : int
@@ -68,6 +70,8 @@ class Simulation:
         If an argument or the network does not fit the step.
     ResourceError
         If the memory does not suffice.
+    BackendUnavailable
+        If there is no such device, or it does not run such an engine.
 
     Examples
     --------
@@ -101,8 +105,9 @@ class Simulation:
         stairs = is_staircase(network)
         if stairs and engine == "grid":
             raise ValidationError("Simulation", "engine", engine, '"exact": staircase neurons have no steps')
-        if device != "cpu":
-            raise BackendUnavailable(f"device = {device!r} is not available; device='cpu' is")
+        on_card = _is_card(device)
+        if on_card and (stairs or engine == "exact"):
+            raise BackendUnavailable(f"device={device!r}: the exact engine runs on the processor; choose device='cpu'")
         threads = checks.integer("Simulation", "threads", threads, minimum=1)
         self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
@@ -115,7 +120,9 @@ class Simulation:
             self._settling = Settling(network, self.batch, threads, weight_bits)
             self.program: Any = self._settling.program
             return
-        self.engine, self.reason = choose(network) if engine == "auto" else (engine, "asked for")
+        self.engine, self.reason = engine, "asked for"
+        if engine == "auto":
+            self.engine, self.reason = ("grid", f"device={device!r}") if on_card else choose(network)
         if self.engine == "exact":
             if engine == "exact" and (dt is not None or weight_bits != 32):
                 given = ("dt", dt) if dt is not None else ("weight_bits", weight_bits)
@@ -127,7 +134,12 @@ class Simulation:
             dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
             self.program = lower(network, dt, threads, weight_bits)
             self.dt = self.program.dt
-            self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
+            if on_card:
+                from snn.engines.grid_cuda import GridCuda  # which needs numba-cuda
+
+                self._engine = GridCuda(self.program, self.batch, threads, seed, first_sample, device)
+            else:
+                self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._probes = tuple(network.probes)
         self._changes = Changes(network, self.program, self._engine, self.batch)
         self._parts: list[Recording] = []
@@ -312,6 +324,8 @@ class Simulation:
         ------
         ValidationError
             If there is no such sample, or the engine is not the grid engine.
+        BackendUnavailable
+            On a graphics card.
         """
         self._refuse_stairs("retire")
         if self.engine != "grid":
@@ -392,6 +406,14 @@ class Simulation:
         if not isinstance(whole, kind) or self._known.get(whole.name) is not whole:  # pyright: ignore
             names = ", ".join(name for name, one in self._known.items() if isinstance(one, kind)) or "none"
             raise ValidationError(owner, "target", target, f"one of this network's when the simulation began: {names}")
+
+
+def _is_card(device: Any) -> bool:
+    """Return whether a device is a graphics card; it is refused if it is nothing at all."""
+    if isinstance(device, str) and re.fullmatch(r"cuda(:\d+)?", device):
+        return True
+    checks.choice("Simulation", "device", device, ("cpu", "cuda", "cuda:1"))
+    return False
 
 
 def _chosen(spikes: Spikes, kept: np.ndarray) -> Spikes:

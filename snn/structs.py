@@ -276,3 +276,19 @@ def only(typing_context, prototype, position, value):
         return context.make_tuple(builder, signature.return_type, items)
 
     return prototype(prototype, types.intp, types.float64), generate
+
+
+@with_plain_form(lambda struct, position: float(struct[position]))
+def number_of(typing_context, struct, position):
+    """Return one number of a NamedTuple of numbers, as a float."""
+
+    def generate(context, builder, signature, arguments):
+        value, position = arguments
+        found = ir.Constant(ir.DoubleType(), 0.0)
+        for i, kind in enumerate(struct):
+            here = builder.icmp_signed("==", position, ir.Constant(ir.IntType(64), i))
+            one = context.cast(builder, builder.extract_value(value, i), kind, types.float64)
+            found = builder.select(here, one, found)
+        return found
+
+    return types.float64(struct, types.intp), generate

@@ -21,6 +21,7 @@ FLOORS = [
         "jit",
         "lanes",
         "structs",
+        "cuda",
         "arithmetic",
         "quantiles",
         "random",

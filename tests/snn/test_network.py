@@ -65,7 +65,7 @@ def test_times_on_the_grid_up_to_rounding_are_accepted(net):
     ("options", "error"),
     [
         ({"engine": "fast"}, snn.ValidationError),
-        ({"device": "cuda"}, snn.BackendUnavailable),
+        ({"device": "cuda:99"}, snn.BackendUnavailable),
         ({"batch": 10**12}, snn.ResourceError),
     ],
 )

@@ -20,7 +20,7 @@ def _dense(weights, first, targets, source, count, sums, slot, start, stop):
 
 
 @internal
-def _windows(position, size, stride, padding, outputs):
+def windows(position, size, stride, padding, outputs):
     """Return the first and one past the last window that hold a position along one axis."""
     shifted = position + padding
     first = max(0, (shifted - size + stride) // stride)
@@ -40,8 +40,8 @@ def _conv2d(weights, first, shape, source, count, sums, slot):
     )
     position, channel = source // channels, source % channels
     y, x = position // width, position % width
-    y0, y1 = _windows(y, size_y, stride_y, padding_y, out_height)
-    x0, x1 = _windows(x, size_x, stride_x, padding_x, out_width)
+    y0, y1 = windows(y, size_y, stride_y, padding_y, out_height)
+    x0, x1 = windows(x, size_x, stride_x, padding_x, out_width)
     for out_y in range(y0, y1):
         kernel_y = y + padding_y - out_y * stride_y
         for out_x in range(x0, x1):
@@ -56,8 +56,8 @@ def _conv2d(weights, first, shape, source, count, sums, slot):
 def _sum_pool2d(weight, shape, source, count, sums, slot):
     width, channels, out_height, out_width = shape[1], shape[2], shape[3], shape[4]
     position, channel = source // channels, source % channels
-    y0, y1 = _windows(position // width, shape[6], shape[8], shape[10], out_height)
-    x0, x1 = _windows(position % width, shape[7], shape[9], shape[11], out_width)
+    y0, y1 = windows(position // width, shape[6], shape[8], shape[10], out_height)
+    x0, x1 = windows(position % width, shape[7], shape[9], shape[11], out_width)
     for out_y in range(y0, y1):
         for out_x in range(x0, x1):
             sums[slot + (out_y * out_width + out_x) * channels + channel] += weight * count
@@ -70,8 +70,8 @@ def _max_pool2d(weight, shape, source, count, sums, slot, counters, first_counte
     position, channel = source // channels, source % channels
     counters[first_counter + source] += count
     reached = counters[first_counter + source]
-    y0, y1 = _windows(position // width, shape[6], shape[8], shape[10], out_height)
-    x0, x1 = _windows(position % width, shape[7], shape[9], shape[11], out_width)
+    y0, y1 = windows(position // width, shape[6], shape[8], shape[10], out_height)
+    x0, x1 = windows(position % width, shape[7], shape[9], shape[11], out_width)
     for out_y in range(y0, y1):
         for out_x in range(x0, x1):
             target = (out_y * out_width + out_x) * channels + channel

@@ -7,28 +7,52 @@ from typing import Any
 
 import numpy as np
 
-from snn import checks
 from snn.engines.contract import Spikes
+from snn.engines.grid import Grid
 from snn.engines.grid_cpu import kernel, plastic
 from snn.engines.grid_cpu.alone import marks_for, which_alone
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
-from snn.engines.grid_cpu.gathering import make_gathers
+from snn.engines.grid_cpu.driving import Driving
+from snn.engines.grid_cpu.gathering import Sorted, make_gathers
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.threads import run_together
-from snn.errors import NumericalError, ResourceError
+from snn.errors import ResourceError
 from snn.lanes import TO_SPARE
 from snn.memory import aligned, require
 from snn.neurons.steps import without_refractoriness
 from snn.program import Group, Program
-from snn.program.tables import NEURONS, POISSON_TRAINS, SPIKE_TRAINS
+from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 
 _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
-_AMPLITUDE_BITS = 30
-_SUM_BITS = 62
 
 
-class GridCpu:
+def tables_of(program: Program) -> tuple[Tables, Sorted]:
+    """Return a Program's tables as the time loop reads them, and the space that a thread needs for sorted spikes."""
+    gathers, space = make_gathers(program)
+    tables = Tables(
+        program.nodes,
+        program.slices,
+        program.blocks,
+        program.banks,
+        program.bundles,
+        program.stages,
+        program.projections,
+        program.synapses,
+        program.plastic if len(program.plastic.source) else None,
+        program.incoming,
+        program.noise,
+        program.currents,
+        program.varying,
+        program.probes,
+        program.quanta,
+        gathers,
+        which_alone(program),
+    )
+    return tables, space
+
+
+class GridCpu(Grid):
     """A Program on the CPU, for a batch of independent samples.
 
     Parameters
@@ -50,34 +74,10 @@ class GridCpu:
     """
 
     def __init__(self, program: Program, batch: int, threads: int, seed: int, first_sample: int):
-        self.program, self.batch, self.seed = program, batch, seed
+        super().__init__(program, batch, seed)
         self.threads = min(threads, batch * int(np.diff(program.stages.first_block).max()))
         self.first_sample = first_sample
-        self.tables = Tables(
-            program.nodes,
-            program.slices,
-            program.blocks,
-            program.banks,
-            program.bundles,
-            program.stages,
-            program.projections,
-            program.synapses,
-            program.plastic if len(program.plastic.source) else None,
-            program.incoming,
-            program.noise,
-            program.currents,
-            program.varying,
-            program.probes,
-            program.quanta,
-            None,
-            which_alone(program),
-        )
-        gathers, self._space = make_gathers(program)
-        self.tables = self.tables._replace(gathers=gathers)
-        self.inputs: dict[str, np.ndarray] = {}
-        self.step = 0
-        self.last_steps = 0
-        self.parameters = [group.parameters for group in program.groups]
+        self.tables, self._space = tables_of(program)
         try:
             self._allocate()
         except ResourceError:
@@ -87,8 +87,8 @@ class GridCpu:
                 f"no memory for {batch} samples of {int(program.nodes.size.sum()):,} neurons and "
                 f"{program.slots:,} sums; choose a smaller batch"
             ) from None
-        self._amplitude_bits = [self._bits(c) for c in range(len(program.currents.start))]
-        courses, shifts = scaled(program.varying.courses, self._amplitude_bits)
+        self.driving = Driving(self.tables, [program.inputs[name] for name in program.current_sources], self.scratch)
+        courses, shifts = scaled(program.varying.courses, self.driving.bits)
         self.memory = self.memory._replace(shifts=shifts)
         varying = program.varying._replace(courses=courses) if program.varying.anything else None
         self.tables = self.tables._replace(varying=varying)
@@ -141,75 +141,23 @@ class GridCpu:
             for group in program.groups
         ]
 
-    # ---- input and parameters
+    # ---- input
 
-    def set_input(self, name: str, values: Any) -> None:
-        """Give a stimulus other values, of shape (elements,) or (samples, elements); see `Program.inputs`."""
-        self.inputs[name] = values
-        if name in self.program.names:
-            node = self.program.names.index(name)
-            if self.program.nodes.kind[node] == POISSON_TRAINS:
-                self._set_rates(node, np.atleast_2d(values))
-            return
-        for c, source in enumerate(self.program.current_sources):
-            if source == name and not self.program.varying.courses.bin[c]:
-                self._set_drive(c, np.broadcast_to(values, (self.batch, np.shape(values)[-1])))
-
-    def _set_rates(self, node: int, rates: np.ndarray) -> None:
-        if len(rates) > len(self.memory.rates):
-            self.memory = self.memory._replace(rates=np.repeat(self.memory.rates, len(rates), axis=0))
+    def _set_rates(self, node: int, thresholds: np.ndarray) -> None:
+        if len(thresholds) > len(self.memory.rates):
+            self.memory = self.memory._replace(rates=np.repeat(self.memory.rates, len(thresholds), axis=0))
         first = self.memory.first_rate[node]
-        thresholds = np.rint(rates * self.program.dt / 1000.0 * 2.0**32).astype(np.uint64)
-        self.memory.rates[:, first : first + rates.shape[1]] = thresholds
+        self.memory.rates[:, first : first + thresholds.shape[1]] = thresholds
 
     def _set_drive(self, c: int, amplitudes: np.ndarray) -> None:
-        """Turn amplitudes into integers, as fine as sums of them times weights leave room for, sample by sample."""
-        currents = self.program.currents
+        currents, nodes = self.program.currents, self.program.nodes
         place = slice(int(currents.first_drive[c]), int(currents.first_drive[c] + currents.size[c]))
-        flows = currents.start[c] < self.step <= currents.stop[c]  # now
-        before = self.memory.drives[:, place].copy() if flows else None
-        largest = np.abs(amplitudes).max(axis=1, initial=0.0)
-        exponent = np.frexp(largest)[1]
-        bits = self._amplitude_bits[c]
-        shift = np.where(largest > 0, bits - exponent, 0).astype(np.int64)
-        integers = np.rint(np.ldexp(amplitudes, shift[:, None])).astype(np.int64)
-        self._drive(self.tables, c, np.ascontiguousarray(integers), shift, min(self.threads, self.batch))
-        if before is not None:
-            self.memory.flows[:, self._flow_of(c)] += self.memory.drives[:, place] - before
-
-    def _drive(self, tables: Tables, c: int, amplitudes: np.ndarray, shift: np.ndarray, threads: int) -> None:
-        numbers, memory = np.arange(amplitudes.shape[1], dtype=np.int32), self.memory
-
-        def work(share, counter):
-            kernel.drive(tables, memory, c, amplitudes, shift, numbers, self.scratch[share], share, threads)
-
-        run_together(work, threads)
-
-    def _flow_of(self, c: int) -> slice:
-        """Return where the neurons that current `c` flows into are among `flows`."""
-        nodes = self.program.nodes
-        node = int(np.searchsorted(nodes.first_current, c, side="right")) - 1
-        return slice(int(nodes.flow[node]), int(nodes.flow[node] + nodes.size[node]))
-
-    def _bits(self, c: int) -> int:
-        """Return how many bits amplitudes may have: sums of them times weights must stay in 62."""
-        synapses, currents = self.program.synapses, self.program.currents
-        gathers: Any = self.tables.gathers
-        sizes = self.tables._replace(
-            synapses=synapses._replace(pattern_weights=np.abs(synapses.pattern_weights)),
-            currents=currents._replace(weights=np.abs(currents.weights)),
-            gathers=gathers and gathers._replace(weights=np.abs(gathers.weights)),
-        )
-        source = self.program.inputs[self.program.current_sources[c]]
-        one = np.ones((1, source.shape[-1]), np.int64)
-        self._drive(sizes, c, one, np.zeros(1, np.int64), 1)
-        first = currents.first_drive[c]
-        reach = int(self.memory.drives[0, first : first + currents.size[c]].max())
-        return min(_AMPLITUDE_BITS, _SUM_BITS - reach.bit_length())
-
-    def set_parameters(self, group: int, parameters: Any) -> None:
-        """Give a group other parameters."""
-        self.parameters[group] = parameters
+        drives = self.driving.drives(c, amplitudes)
+        if currents.start[c] < self.step <= currents.stop[c]:  # it flows now
+            node = int(np.searchsorted(nodes.first_current, c, side="right")) - 1
+            into = slice(int(nodes.flow[node]), int(nodes.flow[node] + nodes.size[node]))
+            self.memory.flows[:, into] += drives - self.memory.drives[:, place]
+        self.memory.drives[:, place] = drives
 
     # ---- time
 
@@ -235,15 +183,6 @@ class GridCpu:
         self.memory = memory._replace(going=np.setdiff1d(memory.going, samples))
         memory.ends[samples] = memory.first_place[:, None]
         memory.traces[samples] = np.nan
-
-    @property
-    def time(self) -> float:
-        """Time simulated in ms."""
-        return self.step * self.program.dt
-
-    def goal(self, duration: float) -> int:
-        """Return the step that is `duration` ms later, a multiple of dt."""
-        return self.step + int(checks.steps("run", "duration", duration, self.program.dt))
 
     def advance(self, goal: int) -> bool:
         """Run a span towards step `goal`; returns whether it is reached."""
@@ -289,32 +228,10 @@ class GridCpu:
 
     def _check_finite(self) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
-            if all(math.isfinite(state.v.sum()) for state in self.states):  # only if all are
-                return
-        for i, name in enumerate(self.program.names):
-            if self.program.nodes.kind[i] != NEURONS:
-                continue
-            v = self.voltages(name)
-            if not np.isfinite(v).all():
-                sample, neuron = (int(j) for j in np.argwhere(~np.isfinite(v))[0])
-                raise NumericalError(
-                    f"population {name!r}: v of neuron {neuron} (sample {sample}) is {v[sample, neuron]} "
-                    f"by t = {self.step * self.program.dt:g} ms; its input or parameters are too large"
-                )
+            if not all(math.isfinite(state.v.sum()) for state in self.states):  # only if all are
+                super()._check_finite()
 
     # ---- what came of it
-
-    def voltages(self, name: str) -> np.ndarray:
-        """Return v of a population now, (samples, neurons)."""
-        return self.variable(name, "v")
-
-    def group_of(self, name: str) -> int:
-        """Return the group that a population belongs to."""
-        return int(self.program.nodes.group[self.program.names.index(name)])
-
-    def variables(self, name: str) -> tuple[str, ...]:
-        """Return the names of a population's state variables."""
-        return self.states[self.group_of(name)]._fields
 
     def variable(self, name: str, variable: str) -> np.ndarray:
         """Return a state variable of a population now, (samples, neurons)."""
@@ -357,16 +274,8 @@ class GridCpu:
         run_together(work, threads)
         return counts, events
 
-    def take_traces(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each probe the times in ms recorded in the last span and the values, (samples, times, neurons)."""
-        probes, first, found = self.program.probes, self.step - self.last_steps, []
-        for p in range(len(probes.node)):
-            every = int(probes.every[p])
-            begin, end = first // every, self.step // every
-            columns = slice(int(probes.first[p]), int(probes.first[p] + probes.stop[p] - probes.start[p]))
-            values = self.memory.traces[:, : end - begin, columns].copy()
-            found.append((np.arange(begin + 1, end + 1) * every * self.program.dt, values))
-        return found
+    def _traces(self) -> np.ndarray:
+        return self.memory.traces
 
     def state(self) -> dict[str, Any]:
         """Return a copy of everything that changes in time, for `restore`."""

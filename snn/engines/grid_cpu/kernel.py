@@ -320,7 +320,7 @@ def run(tables, groups, memory, span, scratch, counter, share, shares):
 
 
 @uncounted
-def drive(tables, memory, c, amplitudes, shift, ids, scratch, share, shares):
+def drive(tables, c, amplitudes, shift, drives, ids, scratch, share, shares):
     """Compute what each target of current `c` receives, in quanta of its port; all threads call this together.
 
     Parameters
@@ -328,31 +328,30 @@ def drive(tables, memory, c, amplitudes, shift, ids, scratch, share, shares):
     amplitudes : ndarray of int64 (samples, sources)
         Amplitudes as integers: 2^shift of them is 1 pA.
     shift : ndarray of int64 (samples,)
+    drives : ndarray of int64 (samples, targets)
+        Zeros, which are added to.
     ids : ndarray of int32 (sources,)
         0, 1, 2 ...
     """
-    currents, drives = tables.currents, memory.drives
-    j, size, first = currents.projection[c], currents.size[c], currents.first_drive[c]
+    currents = tables.currents
+    j, size, none = currents.projection[c], currents.size[c], scratch.zeros  # currents have no max-pooling
     begin, end = len(amplitudes) * share // shares, len(amplitudes) * (share + 1) // shares
     for sample in range(begin, end):
-        for i in range(first, first + size):
-            drives[sample, i] = 0
         for i in range(currents.first_synapse[c], currents.first_synapse[c + 1]):
-            amount = amplitudes[sample, currents.sources[i]]
-            drives[sample, first + currents.targets[i]] += currents.weights[i] * amount
-    if j >= 0 and not gather_product(tables, j, amplitudes, begin, end, drives, first, size, scratch):
+            drives[sample, currents.targets[i]] += currents.weights[i] * amplitudes[sample, currents.sources[i]]
+    if j >= 0 and not gather_product(tables, j, amplitudes, begin, end, drives, 0, size, scratch):
         for sample in range(begin, end):
             for source in range(amplitudes.shape[1]):
                 amount = amplitudes[sample, source]
                 if amount:
                     deliver(
                         tables.projections, tables.synapses.pattern_weights, j, ids, source, source + 1, amount,
-                        drives[sample], first, memory.counters[sample], memory.bests[sample], 0, size,
+                        drives[sample], 0, none, none, 0, size,
                     )  # fmt: skip
     for sample in range(begin, end):
         half = np.int64(1) << (shift[sample] - 1) if shift[sample] > 0 else np.int64(0)
         down = max(shift[sample], 0)
-        for i in range(first, first + size):
+        for i in range(size):
             total = drives[sample, i]
             drives[sample, i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 

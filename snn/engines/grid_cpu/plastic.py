@@ -19,7 +19,7 @@ from snn.jit import internal, only_with, prefetch
 from snn.program.tables import LONGEST_RUN, UNIFORM, WIDE, Plastic
 from snn.synapses.tsodyks_markram import recover
 
-_BITS = 30  # of a share: products with weights of at most 2^30 are far from the ends of an int64
+SHARE_BITS = 30  # of a share: products with weights of at most 2^30 are far from the ends of an int64
 _LINES = 4  # cache lines of the next slip's run that are asked for
 _WORDS_A_LINE = 32
 
@@ -60,12 +60,12 @@ def restore(memory: PlasticMemory, copied: dict[str, Any]) -> None:
 
 
 @internal
-def _share(plastic, memory, projection, source, row, sample, step):
+def share_of(plastic, memory, projection, source, row, sample, step):
     """Return the share of the weights that a spike of a source in some step brings, and keep the source's state."""
     last = memory.last[sample, row]
     if plastic.alternating[projection]:
         memory.last[sample, row] = step if last < 0 else -1
-        return np.int64(1 << _BITS) if last < 0 else -np.int64(1 << _BITS)
+        return np.int64(1 << SHARE_BITS) if last < 0 else -np.int64(1 << SHARE_BITS)
     parameter = plastic.first[projection] + source
     use = plastic.use[parameter]
     u, x = use, 1.0
@@ -73,7 +73,7 @@ def _share(plastic, memory, projection, source, row, sample, step):
         rates = plastic.rate_rec[parameter], plastic.rate_fac[parameter]
         u, x = recover(use, rates[0], rates[1], memory.u[sample, row], memory.x[sample, row], step - last)
     memory.last[sample, row], memory.u[sample, row], memory.x[sample, row] = step, u, x
-    return np.int64(fma(u * x, np.float64(1 << _BITS), 0.5))
+    return np.int64(fma(u * x, np.float64(1 << SHARE_BITS), 0.5))
 
 
 @internal
@@ -94,7 +94,7 @@ def _file(plastic, memory, b, ids, begin, end, sample, bank, k):
             slip = np.int64(slips.used[sample, bank])
             slips.used[sample, bank] = slip + 1
         day = first + (k + np.int64(plastic.words[place + 1])) % ring
-        slips.shares[sample, base + slip] = _share(
+        slips.shares[sample, base + slip] = share_of(
             plastic, memory, bundles.source[b], ids[e], row, sample, k - bundles.lead[b]
         )
         slips.places[sample, base + slip] = place
@@ -107,7 +107,13 @@ def _deliver(words, at, share, into):
     """Deliver the run at `at`; returns where the next one would be."""
     count, form = np.uint64(words[at] & LONGEST_RUN), words[at] >> 14
     at += np.uint64(2)
-    half, bits, one, two, three = np.int64(1 << (_BITS - 1)), np.int64(_BITS), np.uint64(1), np.uint64(2), np.uint64(3)
+    half, bits, one, two, three = (
+        np.int64(1 << (SHARE_BITS - 1)),
+        np.int64(SHARE_BITS),
+        np.uint64(1),
+        np.uint64(2),
+        np.uint64(3),
+    )
     if form == UNIFORM:
         weight = np.int64(np.int32(np.uint32(words[at]) | np.uint32(words[at + one]) << np.uint32(16)))
         weight = (weight * share + half) >> bits

@@ -29,7 +29,7 @@ def varying_trains(tables, memory, span, sample, s, k, words, place):
 
 
 @internal
-def _go_on(tables, memory, span, sample, node, train):
+def go_on(tables, memory, span, sample, node, train):
     """Find the next spike of a train."""
     renewals, at = tables.varying.renewals, tables.varying.renewals.first[node] + train
     order, number = renewals.order[at], memory.draws[sample, at]
@@ -54,10 +54,10 @@ def gamma_trains(tables, memory, span, sample, s, k, place):
         if memory.next_steps[sample, first + i] > k:
             continue
         if memory.draws[sample, first + i] == 0:
-            _go_on(tables, memory, span, sample, node, i)
+            go_on(tables, memory, span, sample, node, i)
             if memory.next_steps[sample, first + i] > k:
                 continue
         memory.ids[sample, place] = i
         place += 1
-        _go_on(tables, memory, span, sample, node, i)
+        go_on(tables, memory, span, sample, node, i)
     return place

@@ -67,7 +67,7 @@ def varying_noise(tables, span, sums, sample, s, k, halves):
 
 
 @internal
-def _amount(courses, c, element, k):
+def amount_of(courses, c, element, k):
     """Return the current of an element in step `k`, as an integer."""
     if courses.bins[c]:
         row = (k - 1 - courses.start[c]) // courses.bin[c]
@@ -84,7 +84,7 @@ def _amount(courses, c, element, k):
 
 
 @internal
-def _first_synapse(currents, c, target):
+def first_synapse_to(currents, c, target):
     """Return the first synapse of a current, which are in the order of targets, to this target or a later one."""
     low, high = currents.first_synapse[c], currents.first_synapse[c + 1]
     while low < high:
@@ -103,18 +103,18 @@ def _add_amounts(tables, memory, drives, first, c, sample, start, stop, k):
     j, weights = currents.projection[c], tables.synapses.pattern_weights
     if j < 0:
         last, amount = -1, np.int64(0)
-        for i in range(_first_synapse(currents, c, start), _first_synapse(currents, c, stop)):
+        for i in range(first_synapse_to(currents, c, start), first_synapse_to(currents, c, stop)):
             if currents.sources[i] != last:
                 last = currents.sources[i]
-                amount = _amount(courses, c, last, k)
+                amount = amount_of(courses, c, last, k)
             drives[first + currents.targets[i]] += currents.weights[i] * amount
     elif projections.kind[j] == ONE_TO_ONE:
         for i in range(start, stop):
-            drives[first + i] += weights[projections.first_weight[j] + i] * _amount(courses, c, i, k)
+            drives[first + i] += weights[projections.first_weight[j] + i] * amount_of(courses, c, i, k)
     else:
         for source in range(courses.elements[c]):
             deliver(
-                projections, weights, j, memory.numbers, source, source + 1, _amount(courses, c, source, k), drives,
+                projections, weights, j, memory.numbers, source, source + 1, amount_of(courses, c, source, k), drives,
                 first, memory.counters[sample], memory.bests[sample], start, stop,
             )  # fmt: skip
 

@@ -1,0 +1,5 @@
+"""The fixed-step engine on graphics cards."""
+
+from snn.engines.grid_cuda.engine import GridCuda
+
+__all__ = ["GridCuda"]

@@ -1,0 +1,165 @@
+"""The grid engine for graphics cards: in the simulator of CUDA, compiled for two generations of cards, and on one."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import snn
+
+HERE = Path(__file__).parent
+PATHS = os.pathsep.join(map(str, (HERE, HERE.parent, HERE.parent.parent)))
+COMPILER = pytest.mark.skipif(
+    importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install 'allornone[cuda]'"
+)
+
+
+def in_simulator(*command, **environment):
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": PATHS, **environment}
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment, cwd=HERE)
+
+
+def test_in_the_simulator_spikes_and_states_are_those_of_the_cpu():
+    options = "-q", "-p", "no:cacheprovider", "-c", str(HERE.parent.parent / "pyproject.toml")
+    done = in_simulator("-m", "pytest", *options, str(HERE / "cuda_simulated.py"), NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d\d passed", done.stdout), done.stdout
+
+
+def test_the_compiled_cpu_engine_has_the_spikes_of_the_simulator():
+    code = """
+import test_engine
+from cuda_simulated import assert_equal
+assert_equal(test_engine.random_network(7, "delta"), test_engine.DT, [1.0, 1.0])
+"""
+    done = in_simulator("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_exact_engine_is_refused_on_a_card():
+    net = snn.Network()
+    net.population("cell", 1, snn.LIF())
+    with pytest.raises(snn.BackendUnavailable, match=r"exact engine runs on the processor; choose device='cpu'"):
+        snn.Simulation(net, engine="exact", device="cuda")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:-1", 1, None])
+def test_what_is_no_device_is_refused(device):
+    net = snn.Network()
+    net.population("cell", 1, snn.LIF())
+    with pytest.raises(snn.ValidationError, match="device"):
+        snn.Simulation(net, device=device)
+
+
+def test_without_a_card_the_error_says_what_to_do():
+    net = snn.Network()
+    net.population("cell", 1, snn.LIF())
+    with pytest.raises(snn.BackendUnavailable, match=r"device='cpu'"):
+        snn.Simulation(net, device="cuda:99")
+
+
+class Paper:
+    """A device of which only the compiler is there: what is launched is compiled and kept."""
+
+    def __init__(self, cc):
+        self.cc, self.compiled = cc, []
+
+    def __call__(self, name):
+        return self
+
+    def require(self, needed, what):
+        assert needed > 0
+
+    def upload(self, value):
+        return value
+
+    download = upload
+
+    def overwrite(self, array, values):
+        array[...] = values
+
+    def launch(self, function, work, *arguments):
+        from numba import cuda
+        from numba.cuda.typing.typeof import typeof
+
+        from snn.cuda import signature, uncontracted
+
+        kinds = tuple(map(signature, arguments))
+        assert kinds == tuple(map(typeof, arguments))  # so that what a launch calls is what was compiled for it
+        with uncontracted():
+            self.compiled.append(cuda.compile_ptx(function.py_func, kinds, cc=self.cc)[0])
+        arguments[2].reached[0] = arguments[4].last
+
+
+def compiled(network, cc, monkeypatch):
+    """Compile the kernel of a network for a compute capability, as a card of it would."""
+    from snn.engines.grid_cuda import engine
+
+    paper = Paper(cc)
+    card = types.SimpleNamespace(compute_capability=cc)
+    monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
+    monkeypatch.setattr(engine, "Device", paper)
+    snn.Simulation(network, dt=0.1, device="cuda").run(0.1)
+    (code,) = paper.compiled
+    return code
+
+
+def simple_network():
+    net = snn.Network(seed=1)
+    cells = net.population("cells", 5, snn.LIF(synapse="delta"))
+    net.connect(cells, cells, snn.FixedInDegree(2), weight=1.0, delay=0.3)
+    return net
+
+
+@COMPILER
+@pytest.mark.parametrize("cc", [(8, 0), (9, 0)])
+def test_the_kernel_compiles_without_a_card(cc, monkeypatch):
+    code = compiled(simple_network(), cc, monkeypatch)
+    assert f".target sm_{cc[0]}{cc[1]}" in code
+    assert len(re.findall(r"\.entry", code)) == 1
+    assert "%clock64" in code
+    assert "cudaCGSynchronize" in code  # the barrier of the grid
+    assert "atom.global.add.u64" in code or "atom.add.u64" in code
+    assert not re.search(r"(mul|add|sub)\.f64", code)  # only .rn, which the assembler may not contract
+
+
+@COMPILER
+@pytest.mark.slow
+def test_every_model_compiles_without_a_card(monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    from cuda_simulated import MODELS
+
+    net = snn.Network(seed=1)
+    for i, model in enumerate(MODELS):
+        net.population(f"cells{i}", 2, model)
+    compiled(net, (9, 0), monkeypatch)
+
+
+def on_a_card():
+    """Return why nothing can be run on a card here, or None."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed"
+    from numba import cuda
+
+    return None if cuda.is_available() else "no graphics card can be reached"
+
+
+@pytest.mark.skipif(on_a_card() is not None, reason=f"on a graphics card: {on_a_card()}")
+@pytest.mark.parametrize("case", ["patterns", "stimuli", "plastic"])
+def test_on_a_card_spikes_and_states_are_those_of_the_cpu(case, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    import cuda_simulated
+    import test_engine
+    import test_varying
+
+    network = {
+        "patterns": lambda: test_engine.random_network(5, "mixed"),
+        "stimuli": lambda: test_varying.random_network(0),
+        "plastic": cuda_simulated.plastic_network,
+    }[case]()
+    cuda_simulated.assert_equal(network, 0.1, [3.0, 5.0], batch=2)
