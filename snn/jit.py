@@ -231,7 +231,7 @@ def _warn_uncached(reason: str) -> None:
 
 @with_plain_form(lambda: None)
 def prefer_wide_vectors(typing_context):
-    """Let the compiler use the widest vectors there are in the function that calls this, which must do nothing else.
+    """Let the compiler use the widest vectors there are, in all of the function that calls this.
 
     It is shy of those of 512 bits, because processors of old lowered their clock for them.
     """

@@ -69,23 +69,9 @@ class AdaptiveLeaky(SoftResetLeaky):
         super().reset()
         self.excess = self.excess.new_zeros(0)
 
-    def forward(self, input_: Tensor) -> Tensor:
-        """Advance by a step.
-
-        Parameters
-        ----------
-        input_ : torch.Tensor
-            Input of every neuron, (batch, ...).
-
-        Returns
-        -------
-        torch.Tensor
-            1.0 where a neuron fired, else 0.0, of the same shape.
-        """
-        charged = input_ if self.mem.numel() == 0 else self.beta * self.mem + input_
+    def _fire(self, charged: Tensor) -> Tensor:
         excess = torch.zeros_like(charged) if self.excess.numel() == 0 else self.excess
-        spikes = self.spike_grad(charged - excess - self.threshold).to(charged.dtype)
-        self.mem = charged - spikes * self.threshold
+        spikes = super()._fire(charged - excess)
         self.excess = self.rho * excess + self.jump * spikes
         return spikes
 

@@ -102,7 +102,11 @@ class SoftResetLeaky(snntorch.Leaky):
             1.0 where a neuron fired, else 0.0, of the same shape.
         """
         charged = input_ if self.mem.numel() == 0 else self.beta * self.mem + input_
-        # snnTorch's surrogates answer in float32, whatever they are asked in.
-        spikes = self.spike_grad(charged - self.threshold).to(charged.dtype)
+        spikes = self._fire(charged)
         self.mem = charged - spikes * self.threshold
         return spikes
+
+    def _fire(self, charged: torch.Tensor) -> torch.Tensor:
+        """Return which neurons fire at these potentials."""
+        # snnTorch's surrogates answer in float32, whatever they are asked in.
+        return self.spike_grad(charged - self.threshold).to(charged.dtype)

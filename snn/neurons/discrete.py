@@ -90,8 +90,20 @@ def step_discrete_adaptive(p, s, x, armed):
     return DiscreteAdaptiveState(v, 0, kept), spiked
 
 
+class _Discrete(Model):
+    """A model without units, whose input comes in at one port."""
+
+    def unit(self, name: str) -> str:
+        """Return "1": nothing here has a unit."""
+        return "1"
+
+    def port(self, weight_is_negative: bool) -> str:
+        """Return the name of the one port."""
+        return "delta"
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class DiscreteLIF(Model):
+class DiscreteLIF(_Discrete):
     """Leaky integrate-and-fire neuron of discrete time: v <- beta v + input, whatever dt is.
 
     The neuron of surrogate-gradient libraries (snnTorch's Leaky; Eshraghian et al., Proc. IEEE 111, 2023), on the same
@@ -127,14 +139,6 @@ class DiscreteLIF(Model):
         if self.reset not in ("hard", "soft", "retested"):
             raise ValidationError("DiscreteLIF", "reset", self.reset, '"hard", "soft" or "retested"')
 
-    def unit(self, name: str) -> str:
-        """Return "1": nothing here has a unit."""
-        return "1"
-
-    def port(self, weight_is_negative: bool) -> str:
-        """Return the name of the one port."""
-        return "delta"
-
     def lower(self, values: Values, dt: float) -> Lowered:
         """Take the parameters as they are."""
         threshold, reset = values["v_threshold"], values["v_reset"]
@@ -153,7 +157,7 @@ class DiscreteLIF(Model):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class DiscreteAdaptiveLIF(Model):
+class DiscreteAdaptiveLIF(_Discrete):
     """Leaky integrate-and-fire neuron of discrete time whose threshold rises with every spike, whatever dt is.
 
     v <- beta v + input; a spike where v - theta >= v_threshold, which lowers v by v_threshold - v_reset; then
@@ -189,14 +193,6 @@ class DiscreteAdaptiveLIF(Model):
         for name in ("jump", "v_threshold", "v_reset"):
             checks.parameter("DiscreteAdaptiveLIF", name, getattr(self, name))
 
-    def unit(self, name: str) -> str:
-        """Return "1": nothing here has a unit."""
-        return "1"
-
-    def port(self, weight_is_negative: bool) -> str:
-        """Return the name of the one port."""
-        return "delta"
-
     def lower(self, values: Values, dt: float) -> Lowered:
         """Take the parameters as they are."""
         parameters = DiscreteAdaptive(
@@ -210,7 +206,7 @@ class DiscreteAdaptiveLIF(Model):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class DiscreteCubaLIF(Model):
+class DiscreteCubaLIF(_Discrete):
     """Current-based leaky integrate-and-fire neuron of discrete time, whatever dt is.
 
     v <- beta v + gain i_syn + feed x and i_syn <- alpha i_syn + x, where x is what arrives in the step and flows during
@@ -251,14 +247,6 @@ class DiscreteCubaLIF(Model):
             checks.parameter("DiscreteCubaLIF", name, getattr(self, name))
         if self.reset not in ("hard", "soft"):
             raise ValidationError("DiscreteCubaLIF", "reset", self.reset, '"hard" or "soft"')
-
-    def unit(self, name: str) -> str:
-        """Return "1": nothing here has a unit."""
-        return "1"
-
-    def port(self, weight_is_negative: bool) -> str:
-        """Return the name of the one port."""
-        return "delta"
 
     def lower(self, values: Values, dt: float) -> Lowered:
         """Take the parameters as they are."""

@@ -262,6 +262,41 @@ def move_together(starts, sizes, words, rows):
 
 
 @compiled
+def read_head(words, at):
+    """Read the head of the run that begins at `at`.
+
+    Returns
+    -------
+    count, each : int
+        How many synapses, and how many words each of them has.
+    wait : int
+        How much later than the run before it is due.
+    weight : int
+        Of all synapses, if each has but one word, which says its target.
+    first : int
+        Where the synapses begin.
+    """
+    count, form = np.int64(words[at]) & LONGEST_RUN, words[at] >> 14
+    wait, at = np.int64(words[at + 1]), at + _HEAD_WORDS
+    if form == UNIFORM:
+        return count, 1, wait, _wide(words, at), at + 2
+    return count, 2 if form == NARROW else _WIDE_WORDS, wait, np.int32(0), at
+
+
+@compiled
+def _wide(words, at):
+    return np.int32(np.uint32(words[at]) | np.uint32(words[at + 1]) << np.uint32(16))
+
+
+@compiled
+def read_weight(words, at, each, shared):
+    """Return the weight of the synapse at `at`, given what `read_head` says of its run."""
+    if each == 1:
+        return shared
+    return np.int32(np.int16(words[at + 1])) if each == 2 else _wide(words, at + 1)
+
+
+@compiled
 def read_rows(words, rows, lead, sources, places, weights, delays):
     """Read the rows of one bundle; arrays with an element a synapse are filled, or nothing if they have no room.
 
@@ -283,25 +318,14 @@ def read_rows(words, rows, lead, sources, places, weights, delays):
     for source in range(len(rows)):
         at, delay = rows[source], lead
         while at >= 0 and words[at]:
-            count, form = np.int64(words[at]) & LONGEST_RUN, words[at] >> 14
-            delay += words[at + 1]
-            at += 2
-            shared = np.int32(0)
-            if form == UNIFORM:
-                shared = np.int32(np.uint32(words[at]) | np.uint32(words[at + 1]) << np.uint32(16))
-                at += 2
+            count, each, wait, shared, at = read_head(words, at)
+            delay += wait
             for _ in range(count):
-                weight, place = shared, words[at]
-                at += 1
-                if form == NARROW:
-                    weight = np.int32(np.int16(words[at]))
-                    at += 1
-                elif form == WIDE:
-                    weight = np.int32(np.uint32(words[at]) | np.uint32(words[at + 1]) << np.uint32(16))
-                    at += 2
                 if found < len(sources):
-                    sources[found], places[found], weights[found], delays[found] = source, place, weight, delay
+                    sources[found], places[found], delays[found] = source, words[at], delay
+                    weights[found] = read_weight(words, at, each, shared)
                 found += 1
+                at += each
     return found
 
 

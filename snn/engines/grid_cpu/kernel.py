@@ -15,17 +15,17 @@ from snn.engines.grid_cpu.alone import STEPS, run_alone, switch_currents
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.gathering import Sorted, StepSpikes, gather, gather_product
+from snn.engines.grid_cpu.noise import poisson_noise, varying_noise
 from snn.engines.grid_cpu.plastic import PlasticMemory, arrive_by_plastic_list
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import read_state, update_group
-from snn.engines.grid_cpu.varying import noise_currents, vary_currents, varying_noise
+from snn.engines.grid_cpu.varying import noise_currents, vary_currents
 from snn.engines.threads import meet
-from snn.jit import internal, prefer_wide_vectors, uncounted
+from snn.jit import internal, uncounted
 from snn.lanes import LANES
 from snn.memory import aligned
-from snn.poisson import poisson_count, poisson_strip
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
-from snn.random import STRIP, strip_halves, strip_words
+from snn.random import STRIP, strip_words
 from snn.structs import by_reference
 
 
@@ -168,31 +168,6 @@ def _arrive_by_pattern(tables, memory, span, sample, s, k, scratch):
 
 
 @internal
-def _poisson_noise(tables, span, sums, sample, s, k, halves, counts):
-    """Add the Poisson input of slice `s` in step `k`."""
-    prefer_wide_vectors()
-    nodes, slices, noise, number = tables.nodes, tables.slices, tables.noise, span.first_sample + sample
-    node, width = slices.node[s], slices.stop[s] - slices.start[s]
-    for c in range(nodes.first_noise[node], nodes.first_noise[node + 1]):
-        slot = slices.slot[s] + noise.port[c] * width - slices.start[s]
-        weight, first = np.int64(np.int32(noise.weight[c])), noise.first_rate[c] - noise.start[c]
-        begin, stop = max(noise.start[c], slices.start[s]), min(noise.stop[c], slices.stop[s])
-        for base in range(begin // STRIP * STRIP, stop, STRIP):
-            strip_halves(span.seed, noise.stream[c], base // STRIP, k, number, halves)
-            low, high = max(base, begin), min(base + STRIP, stop)
-            if noise.uniform[c]:
-                place = span.seed, noise.stream[c], base, k, number
-                poisson_strip(noise.counts, noise.rates[first + low], halves, *place, counts)
-            else:
-                for i in range(low, high):
-                    place = span.seed, noise.stream[c], i, k, number
-                    counts[i - base] = poisson_count(noise.counts, noise.rates[first + i], halves[i - base], *place)
-            into, drawn = sums[slot + low : slot + high], counts[low - base : high - base]
-            for i in range(len(into)):  # of arrays that begin at 0, which the compiler can vectorise
-                into[i] += weight * np.int64(np.int32(drawn[i]))
-
-
-@internal
 def _trains(tables, memory, span, sample, s, k, words, place):
     """List the Poisson trains of slice `s` that spike in step `k`."""
     node = tables.slices.node[s]
@@ -245,7 +220,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
         if _any(nodes.first_incoming, node):
             _arrive_by_pattern(tables, memory, span, sample, s, k, scratch)
         if _any(nodes.first_noise, node):
-            _poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves, scratch.counts)
+            poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves, scratch.counts)
         varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves)
         if _any(nodes.first_current, node):
             switch_currents(tables, memory, sample, s, k)

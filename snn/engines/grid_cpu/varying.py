@@ -1,4 +1,4 @@
-"""Input to neurons that varies: Poisson rates in bins, sampled and sinusoidal currents, noise currents.
+"""Currents into neurons that vary: sampled and sinusoidal ones, and noise.
 
 A current that changes is taken out of what flows into a neuron and put back with its new value, as integers: what
 flows is the same in whichever order currents change.
@@ -13,10 +13,9 @@ import numpy as np
 from snn.arithmetic import fma, sine
 from snn.engines.grid_cpu.delivery import deliver
 from snn.jit import internal, only_with
-from snn.poisson import poisson_count
 from snn.program.tables import ONE_TO_ONE
 from snn.quantiles import normal
-from snn.random import STRIP, strip_halves, strip_words
+from snn.random import STRIP, strip_words
 
 
 def scaled(courses, bits: list[int]):
@@ -46,24 +45,6 @@ def scaled(courses, bits: list[int]):
         shifts[c] = bits[c] - math.frexp(largest)[1] if largest else 0
         part[:] = np.ldexp(part, int(shifts[c]))
     return courses._replace(amplitudes=amplitudes, waves=waves), shifts
-
-
-@only_with("varying")
-def varying_noise(tables, span, sums, sample, s, k, halves):
-    """Add the Poisson input of slice `s` in step `k` whose rate changes."""
-    slices, noise, number = tables.slices, tables.varying.noise, span.first_sample + sample
-    node, width = slices.node[s], slices.stop[s] - slices.start[s]
-    for c in range(noise.first[node], noise.first[node + 1]):
-        slot = slices.slot[s] + noise.port[c] * width - slices.start[s]
-        row = min((k - 1) // noise.bin[c], noise.bins[c] - 1)
-        first, each = noise.first_rate[c] + row * noise.width[c], int(noise.width[c] > 1)
-        begin, stop = max(noise.start[c], slices.start[s]), min(noise.stop[c], slices.stop[s])
-        for base in range(begin // STRIP * STRIP, stop, STRIP):
-            strip_halves(span.seed, noise.stream[c], base // STRIP, k, number, halves)
-            for i in range(max(base, begin), min(base + STRIP, stop)):
-                rate = noise.rates[first + each * (i - noise.start[c])]
-                count = poisson_count(noise.counts, rate, halves[i - base], span.seed, noise.stream[c], i, k, number)
-                sums[slot + i] += noise.weight[c] * count
 
 
 @internal

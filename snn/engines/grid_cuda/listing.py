@@ -10,7 +10,7 @@ import numpy as np
 
 from snn.jit import compiled
 from snn.memory import require
-from snn.program.tables import LONGEST_RUN, NARROW, UNIFORM
+from snn.program.rows import read_head, read_weight
 
 _BYTES = 10  # a synapse
 
@@ -30,9 +30,9 @@ def _count(words, rows, counts):
     for source in range(len(rows)):
         at = rows[source]
         while at >= 0 and words[at]:
-            count, form = np.int64(words[at]) & LONGEST_RUN, words[at] >> 14
+            count, each, _, _, first = read_head(words, at)
             counts[source] += count
-            at += 4 + count if form == UNIFORM else 2 + (2 if form == NARROW else 3) * count
+            at = first + each * count
 
 
 @compiled
@@ -41,24 +41,12 @@ def _fill(words, rows, slot, lead, cursors, slots, weights, delays):
     for source in range(len(rows)):
         at, place, delay = rows[source], cursors[source], lead
         while at >= 0 and words[at]:
-            count, form = np.int64(words[at]) & LONGEST_RUN, words[at] >> 14
-            delay += words[at + 1]
-            at += 2
-            weight = np.int32(0)
-            if form == UNIFORM:
-                weight = np.int32(np.uint32(words[at]) | np.uint32(words[at + 1]) << np.uint32(16))
-                at += 2
+            count, each, wait, shared, at = read_head(words, at)
+            delay += wait
             for _ in range(count):
                 slots[place], delays[place] = slot + words[at], delay
-                at += 1
-                if form == NARROW:
-                    weight = np.int32(np.int16(words[at]))
-                    at += 1
-                elif form != UNIFORM:
-                    weight = np.int32(np.uint32(words[at]) | np.uint32(words[at + 1]) << np.uint32(16))
-                    at += 2
-                weights[place] = weight
-                place += 1
+                weights[place] = read_weight(words, at, each, shared)
+                place, at = place + 1, at + each
         cursors[source] = place
 
 
