@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bridge.measurement import PARTS, LayerError, Measurement
 from bridge.plan import Verdict
 
 _SMALL = 0.01  # relative error below which nothing is suggested
+_STEEP = 10.0  # gain of a network from which on it is worth a word
 _MANY = 0.05  # share of a layer's neurons that are worth a word
 
 
@@ -26,7 +28,7 @@ class ConversionReport:
     method : str
         How it was converted, such as "rate".
     settings : dict
-        With which numbers, such as ``{"T": 32}``.
+        With which numbers, such as ``{"T": 32, "weight_bits": 24}``.
     nodes : tuple of Verdict
         Every node of the module as traced.
     notes : tuple of str
@@ -119,7 +121,7 @@ def suggest(measurement: Measurement) -> list[str]:
         if layer.parts["clipping"] > 2 * layer.parts["quantisation"] and layer.parts["clipping"] > _SMALL:
             found.append(
                 f"{layer.name} clips {_percent(layer.clipped)} of its activations, which costs "
-                f"{_percent(layer.parts['clipping'])}: raise its threshold or calibrate on samples like these."
+                f"{_percent(layer.parts['clipping'])}: calibrate on more samples like these, or raise its threshold."
             )
         if layer.dead > _MANY * layer.neurons:
             found.append(
@@ -140,12 +142,18 @@ def _for_the_output(measurement: Measurement, output: LayerError) -> list[str]:
     if output.parts["unevenness"] >= max(made, output.parts["input coding"]):
         return [f"{coarse}, most of it from spikes that come unevenly: give more steps, or convert by event."]
     if output.parts["input coding"] > made:
-        return [f"{coarse}, most of it from the input's code: use a constant input, or more steps."]
+        return [f"{coarse}, most of it from the input's code: give more steps or levels, or use a constant input."]
     worst = max(measurement.layers, key=lambda layer: layer.influence)
-    return [
+    found = [
         f"{coarse}, most of it from clipping and quantisation: give more steps or levels, first of all to "
         f"{worst.name}, which alone puts the output {_percent(worst.influence)} off."
     ]
+    if measurement.gain > _STEEP:
+        found.append(
+            f"The network itself changes its output {measurement.gain:.3g} times as much as a small change of its "
+            "input, relative to both: what the input's code and the first layers round grows on its way."
+        )
+    return found
 
 
 def _told(measurement: Measurement) -> list[str]:
@@ -158,6 +166,7 @@ def _told(measurement: Measurement) -> list[str]:
     head = ("layer", "neurons", "error", *PARTS, "influence", "spikes", "operations")
     spikes, operations = (sum(kind.values()) for kind in (measurement.spikes, measurement.operations))
     lines += [
+        *([f"The network's own gain: {measurement.gain:.3g}"] if isfinite(measurement.gain) else []),
         f"Per inference, relays included: {spikes:,.1f} spikes, {operations:,.1f} synaptic operations",
         "Errors in % of the root mean square of the network's activation:",
         *_aligned([head, *(_row(layer, measurement) for layer in measurement.layers)], "<" + ">" * 10),

@@ -17,6 +17,9 @@ and the parts are the steps between them, which sum to s - a:
     unevenness     s - t'            spikes that came too early or too late, in this layer and those before
 
 Each number is the root mean square of its part over samples and neurons, relative to that of a.
+
+Errors that are made early grow, or shrink, on their way through the network. So its own gain is measured, too: by how
+much more the output changes than the input if that changes a little at random, both relative to their size.
 """
 
 from __future__ import annotations
@@ -32,8 +35,10 @@ import numpy as np
 from bridge.errors import ValidationError
 from bridge.graph import Graph
 from bridge.inference import Observation, check_samples
+from bridge.nodes import Embedding
 
 PARTS = ("clipping", "quantisation", "inherited", "input coding", "unevenness")
+_LITTLE = 1e-6  # of the root mean square of the input: the change that the gain is measured with
 _POINTS = 1500  # pairs of activations that a layer keeps for its plot, about
 
 
@@ -105,6 +110,9 @@ class Measurement:
         Shares of the samples in which the spiking network, and the quantised twin, give the network's class.
     accuracy : dict of str to float
         Shares of right answers of "network", "twin" and "spiking"; empty without labels.
+    gain : float
+        Relative change of the network's output by that of its input, for small random changes; infinite where the
+        output is 0, not a number where the input is, or is indices.
     """
 
     samples: int
@@ -114,9 +122,10 @@ class Measurement:
     agreement: float
     twin_agreement: float
     accuracy: dict[str, float]
+    gain: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures, without points, ready for JSON; None stands for infinity."""
+        """Return the figures, without points, ready for JSON; None stands for what is no finite number."""
         layers = []
         for layer in self.layers:
             relative = {**layer.parts, "total": layer.total, "influence": layer.influence}
@@ -124,7 +133,8 @@ class Measurement:
             finite = {key.replace(" ", "_"): v if np.isfinite(v) else None for key, v in relative.items()}
             layers.append(counts | finite)
         kept = ("samples", "spikes", "operations", "agreement", "twin_agreement", "accuracy")
-        return {key: getattr(self, key) for key in kept} | {"layers": layers}
+        gain = self.gain if np.isfinite(self.gain) else None
+        return {key: getattr(self, key) for key in kept} | {"gain": gain, "layers": layers}
 
 
 def measure(
@@ -178,6 +188,7 @@ class _Tally:
         self.spikes: dict[str, int] = defaultdict(int)
         self.operations: dict[str, int] = defaultdict(int)
         self.classes: dict[str, list[np.ndarray]] = defaultdict(list)
+        self.changes: dict[str, float] = defaultdict(float)  # squares of the input, its change, that of the output
         self.samples = 0
         self.random = np.random.default_rng(0)
 
@@ -189,6 +200,7 @@ class _Tally:
         for name in (name for name in graph.nodes if name in said and name != graph.input):
             self._compare(name, own[name], twin[name], coded[name], said[name])
         self._influences(x, own[graph.output])
+        self._change(x, own[graph.output])
         for who, output in (("network", own), ("twin", twin), ("spiking", said)):
             self.classes[who].append(output[graph.output].reshape(len(x), -1).argmax(axis=1))
         for name, operations in observation.operations.items():
@@ -221,6 +233,15 @@ class _Tally:
             off = self.converted.graph.evaluate(x, only)[self.converted.graph.output] - output
             self.squares[chosen]["influence"] += float((off**2).sum())
 
+    def _change(self, x: np.ndarray, output: np.ndarray) -> None:
+        graph = self.converted.graph
+        if any(isinstance(node, Embedding) and graph.input in node.inputs for node in graph.nodes.values()):
+            return
+        change = _LITTLE * np.sqrt((x**2).mean()) * self.random.standard_normal(x.shape)
+        off = graph.evaluate(x + change)[graph.output] - output
+        for name, values in (("input", x), ("change", change), ("output", off)):
+            self.changes[name] += float((values**2).sum())
+
     def result(self, labels: np.ndarray | None) -> Measurement:
         classes = {who: np.concatenate(parts) for who, parts in self.classes.items()}
         return Measurement(
@@ -231,7 +252,14 @@ class _Tally:
             agreement=float((classes["spiking"] == classes["network"]).mean()),
             twin_agreement=float((classes["twin"] == classes["network"]).mean()),
             accuracy={} if labels is None else {who: float((c == labels).mean()) for who, c in classes.items()},
+            gain=self._gain(),
         )
+
+    def _gain(self) -> float:
+        if not self.changes["change"]:
+            return float("nan")
+        own = self.squares[self.converted.graph.output]["own"]
+        return _relative(self.changes["output"], own) * sqrt(self.changes["input"] / self.changes["change"])
 
     def _layer(self, name: str) -> LayerError:
         sums, active = self.squares[name], self.active[name]

@@ -14,7 +14,7 @@ from bridge.plan import Layer, Layout, Pick, Plan, Term, evaluate
 from bridge.rate.thresholds import least_squares
 
 FINER = 8  # times as many levels for what passes on a sum, and for the functions inside of normalisations
-INPUT_LEVELS = 255  # of an element of the input at its largest, as in an image of eight bits
+INPUT_LEVELS = 255  # of an element of the input at its largest, as in an image of eight bits; or a multiple of it
 _UNBOUNDED = 2**30
 _LARGEST_SUM = 2.0**59  # multiples of a quantum, see `snn.neurons.staircase`
 
@@ -112,7 +112,8 @@ def quantised(plan: Plan, samples: np.ndarray, levels: int) -> Quantised:
 
     An activation has the step q for which Q(a) = q clip(floor(a / q + 1/2), -K, K) has the least squared error on the
     samples, for each channel; negative activations are counted as their size. One that is quantised already keeps its
-    own steps and levels. Relays, which pass on a sum that the
+    own steps and levels. An element of the input has 255 steps at its largest, or the multiple of it that is nearest to
+    8 K. Relays, which pass on a sum that the
     rest of the network builds on (residual streams, the state of a recurrent cell), and the functions inside of
     normalisations and softmax, whose values range over decades, have the step max |a| / 8 K.
 
@@ -143,10 +144,10 @@ def _neurons(layer: Layer, u: np.ndarray, value: np.ndarray, made: dict[str, Neu
     size = layer.layout.size
     nothing = Neurons(layer, 1.0, (), (), np.zeros(size, np.int64), None, np.ones(size))
     if layer.kind == "input":
-        one_hot = isinstance(layer.node, Embedding)
-        return (
-            nothing if one_hot else replace(nothing, unit=_by_channel(layer.layout, _largest(layer, u) / INPUT_LEVELS))
-        )
+        if isinstance(layer.node, Embedding):
+            return nothing
+        most = INPUT_LEVELS * max(1, round(FINER * levels / INPUT_LEVELS))
+        return replace(nothing, unit=_by_channel(layer.layout, _largest(layer, u) / most))
     if layer.kind == "product":
         (a, a_unit), (b, b_unit) = (_counted(terms, made) for terms in (layer.terms, layer.other_terms))
         return replace(nothing, terms=(a,), other_terms=(b,), unit=a_unit * b_unit)

@@ -24,8 +24,8 @@ def level_changes(
         f, of an array (n, channels); it may be another one for each channel.
     step : ndarray (channels,)
     low, high : ndarray (channels,)
-        The range of u that is looked at, the first below the second. Outside, the level is that at the nearer end, as
-        it is where f is not a finite number.
+        The range of u that is looked at, the first below the second. Outside, the level is that at the nearer end;
+        where f is not a number, that at the nearest u where it is one.
     levels : int
 
     Returns
@@ -42,7 +42,10 @@ def level_changes(
         return np.where(np.isnan(value), np.nan, np.clip(value, -levels, levels))
 
     ends = low + (high - low) * np.linspace(0.0, 1.0, _PARTS + 1)[:, None]
-    at_ends = _filled(level(ends))
+    at_ends = level(ends)
+    for side in (-1, 1):
+        _to_the_edge(level, ends, at_ends, side)
+    at_ends = _filled(at_ends)
     changes = np.abs(np.diff(at_ends, axis=0)).astype(np.int64)
     count = int(changes.sum(axis=0).max(initial=0))
     channels = len(step)
@@ -66,6 +69,26 @@ def level_changes(
     first = np.full((1, channels), -FARTHEST)
     both = np.concatenate([first, thresholds]), np.concatenate([at_ends[:1], said])
     return both[0].T, both[1].T.astype(np.int64)
+
+
+def _to_the_edge(level: Function, ends: np.ndarray, at_ends: np.ndarray, side: int) -> None:
+    """Move ends where there is no level, but where there is one on their other side, to the edge of the function.
+
+    A function such as u^(-1/2) changes most just there, within a part of which one end would know nothing of it.
+    """
+    known = ~np.isnan(at_ends)
+    beside = np.roll(known, side, axis=0)
+    beside[-1 if side < 0 else 0] = False
+    row, channel = np.nonzero(~known & beside)
+    if not len(row):
+        return
+    outside, inside = ends.copy(), np.roll(ends, side, axis=0)
+    for _ in range(_HALVINGS):
+        middle = outside + (inside - outside) / 2.0
+        found = ~np.isnan(level(middle))
+        outside, inside = np.where(found, outside, middle), np.where(found, middle, inside)
+    ends[row, channel] = inside[row, channel]
+    at_ends[row, channel] = level(inside)[row, channel]
 
 
 def _filled(levels: np.ndarray) -> np.ndarray:

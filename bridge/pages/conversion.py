@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from bridge.figures import draw
@@ -33,8 +34,11 @@ DEFINITIONS = {
     "Input coding": "What it adds that the input is coded in spikes: the quantised twin given what the code says, "
     "less the twin given the sample. Nothing with a constant current.",
     "Unevenness": "What the spikes say less what the quantised twin says: spikes that came too early or too late, "
-    "here and in the layers before. Networks converted by event have none.",
+    "here and in the layers before; and what it changes that weights are rounded to so many bits as the settings say. "
+    "Networks converted by event have none of the former, and weights of 30 bits.",
     "Influence": "How far the output is off if only this layer is clipped and quantised and all others are exact.",
+    "Gain": "How many times more the network's output changes than its input, if that changes a little at random; both "
+    "relative to their size. Where it is large, what the input's code and the first layers round grows on its way.",
     "Synaptic operation": "One synapse reached by one spike.",
     "Quantised twin": "The network with every activation rounded to one of the numbers of spikes that there can be.",
 }
@@ -76,6 +80,8 @@ def _summary(report: ConversionReport) -> str:
             f"{percent(measured.agreement)} of the cases, its quantised twin in {percent(measured.twin_agreement)}; "
             f"its output is {percent(measured.layers[-1].total)} off."
         )
+        if isfinite(measured.gain):
+            words += f" The network's own gain is {measured.gain:.3g}."
         if measured.accuracy:
             right = ", ".join(f"{who} {percent(share)}" for who, share in measured.accuracy.items())
             words += f" Right answers: {right}."

@@ -192,7 +192,8 @@ class Converted:
     def report(self) -> ConversionReport:
         """What became of every node of the module; see `measure` for how well."""
         nodes = verdicts(self.traced, self.graph, self.steps, self.options)
-        return ConversionReport("rate", {"T": self.steps}, nodes, self.notes)
+        settings = {"T": self.steps, "weight_bits": int(self.options.weight_bits)}
+        return ConversionReport("rate", settings, nodes, self.notes)
 
     def measure(self, samples: np.ndarray, labels: np.ndarray | None = None, *, threads: int = 1) -> ConversionReport:
         """Return the report with the error of every layer, measured on samples; see `bridge.measurement`.

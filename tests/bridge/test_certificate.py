@@ -174,6 +174,22 @@ def test_digits_are_certified_and_pytorch_gives_the_same_classes():
     assert certificate.certified.mean() > 0.95
 
 
+@pytest.mark.parametrize("bits", [24, 16])
+def test_the_bound_holds_for_weights_rounded_to_so_many_bits(bits):
+    data = ann.load("digits")
+    model = ann.build("mlp", data.shape, data.n_classes, seed=1)
+    converted = bridge.convert(model, data.x_train, steps=128, options=bridge.RateOptions(weight_bits=bits))
+    x = data.x_test[:100]
+    certificate = certify(converted, x)
+    own = converted.graph.run(x)
+    others = np.where(np.arange(10) == certificate.classes[:, None], -np.inf, own)
+    true = own[np.arange(100), certificate.classes] - others.max(axis=1)
+    assert (true >= certificate.margin - certificate.bound).all()
+    assert (true > 0)[certificate.certified].all()
+    assert certificate.certified.mean() > 0.5
+    assert converted.report.settings == {"T": 128, "weight_bits": bits}
+
+
 class Silent(Spoken):
     def observe(self, samples, *, threads=1):
         raise AssertionError("was run")

@@ -76,10 +76,10 @@ def test_an_architecture_is_trained_and_converted(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["network.nir", "report.html", "report.json"]
     assert bridge.from_nir(tmp_path / "out" / "network.nir").network.populations.keys() >= {"relu1", "relu2"}
     told = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert (told["method"], told["settings"]) == ("rate", {"T": 8})
+    assert (told["method"], told["settings"]) == ("rate", {"T": 8, "weight_bits": 24})
     assert told["measurement"]["samples"] == 30
     assert 0.0 < told["measurement"]["accuracy"]["spiking"] <= 1.0
-    assert "<html" in (tmp_path / "out" / "report.html").read_text()
+    assert "rate, T = 8, weight_bits = 24" in (tmp_path / "out" / "report.html").read_text()
     assert "Training mlp" in result.stderr
     assert "relu1" in result.stdout
     assert "8 spikes" in result.stdout

@@ -20,10 +20,10 @@ def layer(name, *, total=0.1, influence=0.05, clipped=0.1, dead=0, silent=0, neu
     return LayerError(name, neurons, 1.25, every, total, influence, clipped, dead, silent, points)
 
 
-def measurement(*layers, accuracy=None):
+def measurement(*layers, accuracy=None, gain=1.5):
     firing = [layer.name for layer in layers[:-1]]
     work = {name: 10.0 * (i + 1) for i, name in enumerate(firing)}
-    return Measurement(50, layers, work, {name: 7 * n for name, n in work.items()}, 0.98, 0.96, accuracy or {})
+    return Measurement(50, layers, work, {name: 7 * n for name, n in work.items()}, 0.98, 0.96, accuracy or {}, gain)
 
 
 def report(*layers, name="relu1", **options):
@@ -57,6 +57,8 @@ def test_json_has_it_all_and_nothing_that_json_lacks():
     assert told["measurement"]["layers"][0]["quantisation"] == 0.04
     assert told["measurement"]["operations"] == {"relu1": 70.0}
     assert told["notes"] == ["relu1 has silent channels"]
+    assert told["measurement"]["gain"] == 1.5
+    assert report(*USUAL, gain=np.nan).to_json()["measurement"]["gain"] is None
     assert report().to_json()["measurement"] is None
 
 
@@ -78,6 +80,14 @@ def test_json_has_it_all_and_nothing_that_json_lacks():
 )
 def test_suggestions(layers, says):
     assert says in " ".join(suggest(measurement(*layers)))
+
+
+def test_a_network_that_magnifies_its_input_is_told_of():
+    layers = layer("a"), layer("out", inherited=0.1)
+    assert "215 times as much as a small change of its input" in " ".join(suggest(measurement(*layers, gain=215.0)))
+    assert "small change" not in " ".join(suggest(measurement(*layers, gain=np.nan)))
+    assert "The network's own gain: 1.5" in str(report(*layers))
+    assert "own gain" not in str(report(*layers, gain=np.nan))
 
 
 def test_no_word_of_what_is_small():

@@ -86,6 +86,14 @@ def test_the_parts_are_the_differences_that_are_stated(saying):
     assert measured.twin_agreement == np.mean(twin.argmax(1) == y.argmax(1))
 
 
+def test_the_gain_is_how_much_more_the_output_changes_than_the_input():
+    linear = Saying(np.array([[3.0, 0.0], [0.0, 3.0], [0.0, 0.0]]), np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    x = np.random.default_rng(0).uniform(1.0, 2.0, size=(2000, 2))  # never below 0, so that y = 3 x + 1
+    expected = 3.0 * rms(x) / rms(3.0 * x + 1.0)
+    assert measure(linear, x).gain == pytest.approx(expected, rel=0.05)
+    assert np.isnan(measure(linear, np.zeros((4, 2))).gain)
+
+
 def test_points_are_pairs_of_the_layer_in_units_of_most_spikes(saying):
     converted, x = saying
     relu, out = measure(converted, x).layers
