@@ -70,6 +70,20 @@ def _add_on_device(array, index, value):
 atomic_add: Any = _add if SIMULATED else on_device(_add_on_device)  # to an element; returns what was there before
 
 
+def _exchange(array, index, value):
+    with _lock:
+        before = array[index]
+        array[index] = value
+    return before
+
+
+def _exchange_on_device(array, index, value):
+    return cuda.atomic.exch(array, index, value)
+
+
+atomic_exchange: Any = _exchange if SIMULATED else on_device(_exchange_on_device)  # likewise, writing over it
+
+
 @intrinsic
 def ticks(typing_context):
     """Return how often the clock of the processor that this thread runs on has ticked."""

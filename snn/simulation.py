@@ -43,8 +43,8 @@ class Simulation:
         `reason` of the simulation); docs/engines.md compares them. Networks of
         staircase neurons run on the exact engine, and `settle`.
     device : {"cpu", "cuda", "cuda:1", ...}
-        Where it runs: the processor, or a graphics card, the first or another one, which takes the grid engine only
-        (docs/cuda.md). It never changes a result.
+        Where it runs: the processor, or a graphics card, the first or another one (docs/cuda.md). It never changes a
+        result.
     threads : int
         On how many threads; it never changes a result.
     batch : int
@@ -106,8 +106,8 @@ class Simulation:
         if stairs and engine == "grid":
             raise ValidationError("Simulation", "engine", engine, '"exact": staircase neurons have no steps')
         on_card = _is_card(device)
-        if on_card and (stairs or engine == "exact"):
-            raise BackendUnavailable(f"device={device!r}: the exact engine runs on the processor; choose device='cpu'")
+        if on_card and stairs:
+            raise BackendUnavailable(f"device={device!r}: staircase networks run on the processor; choose device='cpu'")
         threads = checks.integer("Simulation", "threads", threads, minimum=1)
         self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
@@ -127,9 +127,14 @@ class Simulation:
             if engine == "exact" and (dt is not None or weight_bits != 32):
                 given = ("dt", dt) if dt is not None else ("weight_bits", weight_bits)
                 raise ValidationError("Simulation", *given, 'nothing, or engine="grid"')
-            self.program = lower_exact(network, threads)
+            self.program = lower_exact(network, 1 if on_card else threads)
             self.dt = self.program.window
-            self._engine: Any = ExactCpu(self.program, self.batch, threads, seed, first_sample)
+            if on_card:
+                from snn.engines.exact_cuda import ExactCuda  # which needs numba-cuda
+
+                self._engine: Any = ExactCuda(self.program, self.batch, seed, first_sample, device)
+            else:
+                self._engine = ExactCpu(self.program, self.batch, threads, seed, first_sample)
         else:
             dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
             self.program = lower(network, dt, threads, weight_bits)

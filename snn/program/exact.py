@@ -56,7 +56,7 @@ class Trains(NamedTuple):
 
     kind: np.ndarray  # int64: GIVEN, POISSON or GAMMA
     stream: np.ndarray  # int64: of random numbers
-    index: np.ndarray  # int64: number of the train in its stream
+    number: np.ndarray  # int64: of the train in its stream
     scale: np.ndarray  # float64: ms; intervals are this times a number of scale 1
     order: np.ndarray  # float64: of gamma-distributed intervals
     first_given: np.ndarray  # int64 (trains + 1): into
@@ -290,7 +290,7 @@ class _Lowering:
         return Trains(
             kind=np.array(columns[0], np.int64),
             stream=np.array(columns[1], np.int64),
-            index=np.array(columns[2], np.int64),
+            number=np.array(columns[2], np.int64),
             scale=np.array(columns[3], np.float64),
             order=np.array(columns[4], np.float64),
             first_given=np.cumsum([0, *map(len, given)]).astype(np.int64),

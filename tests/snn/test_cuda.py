@@ -1,4 +1,4 @@
-"""The grid engine for graphics cards: in the simulator of CUDA, compiled for two generations of cards, and on one."""
+"""The engines for graphics cards: in the simulator of CUDA, compiled for two generations of cards, and on one."""
 
 import importlib.util
 import os
@@ -24,27 +24,31 @@ def in_simulator(*command, **environment):
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment, cwd=HERE)
 
 
-def test_in_the_simulator_spikes_and_states_are_those_of_the_cpu():
+@pytest.mark.parametrize("name", ["cuda_simulated.py", "cuda_exact_simulated.py"])
+def test_in_the_simulator_spikes_and_states_are_those_of_the_cpu(name):
     options = "-q", "-p", "no:cacheprovider", "-c", str(HERE.parent.parent / "pyproject.toml")
-    done = in_simulator("-m", "pytest", *options, str(HERE / "cuda_simulated.py"), NUMBA_DISABLE_JIT="1")
+    done = in_simulator("-m", "pytest", *options, str(HERE / name), NUMBA_DISABLE_JIT="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d\d passed", done.stdout), done.stdout
 
 
-def test_the_compiled_cpu_engine_has_the_spikes_of_the_simulator():
+def test_the_compiled_cpu_engines_have_the_spikes_of_the_simulator():
     code = """
+import cuda_exact_simulated
+import cuda_simulated
 import test_engine
-from cuda_simulated import assert_equal
-assert_equal(test_engine.random_network(7, "delta"), test_engine.DT, [1.0, 1.0])
+import test_exact
+cuda_simulated.assert_equal(test_engine.random_network(7, "delta"), test_engine.DT, [1.0, 1.0])
+cuda_exact_simulated.assert_equal(test_exact.busy(delay=1.5), [4.0, 3.7])
 """
     done = in_simulator("-c", code)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_exact_engine_is_refused_on_a_card():
+def test_staircase_networks_are_refused_on_a_card():
     net = snn.Network()
-    net.population("cell", 1, snn.LIF())
-    with pytest.raises(snn.BackendUnavailable, match=r"exact engine runs on the processor; choose device='cpu'"):
+    net.population("half", 1, snn.Quantizer(step=2.0))
+    with pytest.raises(snn.BackendUnavailable, match=r"staircase networks run on the processor; choose device='cpu'"):
         snn.Simulation(net, engine="exact", device="cuda")
 
 
@@ -93,18 +97,22 @@ class Paper:
         assert kinds == tuple(map(typeof, arguments))  # so that what a launch calls is what was compiled for it
         with uncontracted():
             self.compiled.append(cuda.compile_ptx(function.py_func, kinds, cc=self.cc)[0])
-        arguments[2].reached[0] = arguments[4].last
+        if hasattr(arguments[2], "reached"):
+            arguments[2].reached[0] = arguments[4].last
 
 
-def compiled(network, cc, monkeypatch):
+def compiled(network, cc, monkeypatch, **options):
     """Compile the kernel of a network for a compute capability, as a card of it would."""
-    from snn.engines.grid_cuda import engine
+    if options:
+        from snn.engines.exact_cuda import engine
+    else:
+        from snn.engines.grid_cuda import engine
 
     paper = Paper(cc)
     card = types.SimpleNamespace(compute_capability=cc)
     monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
     monkeypatch.setattr(engine, "Device", paper)
-    snn.Simulation(network, dt=0.1, device="cuda").run(0.1)
+    snn.Simulation(network, device="cuda", **(options or {"dt": 0.1})).run(0.1)
     (code,) = paper.compiled
     return code
 
@@ -116,16 +124,29 @@ def simple_network():
     return net
 
 
+def assert_sound(code, cc):
+    """One kernel for a compute capability, with a barrier of the grid, atomic sums, and nothing to be contracted."""
+    assert f".target sm_{cc[0]}{cc[1]}" in code
+    assert len(re.findall(r"\.entry", code)) == 1
+    assert "cudaCGSynchronize" in code
+    assert "atom.global.add.u64" in code or "atom.add.u64" in code
+    assert not re.search(r"(mul|add|sub)\.f64", code)  # only .rn, which the assembler may not contract
+
+
 @COMPILER
 @pytest.mark.parametrize("cc", [(8, 0), (9, 0)])
 def test_the_kernel_compiles_without_a_card(cc, monkeypatch):
     code = compiled(simple_network(), cc, monkeypatch)
-    assert f".target sm_{cc[0]}{cc[1]}" in code
-    assert len(re.findall(r"\.entry", code)) == 1
+    assert_sound(code, cc)
     assert "%clock64" in code
-    assert "cudaCGSynchronize" in code  # the barrier of the grid
-    assert "atom.global.add.u64" in code or "atom.add.u64" in code
-    assert not re.search(r"(mul|add|sub)\.f64", code)  # only .rn, which the assembler may not contract
+
+
+@COMPILER
+@pytest.mark.parametrize("cc", [(8, 0), (9, 0)])
+def test_the_exact_engine_s_kernel_compiles_without_a_card(cc, monkeypatch):
+    code = compiled(simple_network(), cc, monkeypatch, engine="exact")
+    assert_sound(code, cc)
+    assert not re.search(r"(sqrt|div)\.(approx|full)", code)
 
 
 @COMPILER
@@ -138,6 +159,18 @@ def test_every_model_compiles_without_a_card(monkeypatch):
     for i, model in enumerate(MODELS):
         net.population(f"cells{i}", 2, model)
     compiled(net, (9, 0), monkeypatch)
+
+
+@COMPILER
+@pytest.mark.slow
+def test_every_model_of_the_exact_engine_compiles_without_a_card(monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    from cuda_exact_simulated import MODELS
+
+    net = snn.Network(seed=1)
+    for i, model in enumerate(MODELS):
+        net.population(f"cells{i}", 2, model)
+    assert_sound(compiled(net, (9, 0), monkeypatch, engine="exact"), (9, 0))
 
 
 def on_a_card():
@@ -163,3 +196,13 @@ def test_on_a_card_spikes_and_states_are_those_of_the_cpu(case, monkeypatch):
         "plastic": cuda_simulated.plastic_network,
     }[case]()
     cuda_simulated.assert_equal(network, 0.1, [3.0, 5.0], batch=2)
+
+
+@pytest.mark.skipif(on_a_card() is not None, reason=f"on a graphics card: {on_a_card()}")
+@pytest.mark.parametrize("delay", [1.5, None])
+def test_on_a_card_exact_spikes_and_states_are_those_of_the_cpu(delay, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    import cuda_exact_simulated
+    import test_exact
+
+    cuda_exact_simulated.assert_equal(test_exact.busy(delay=delay), [30.0, 3.7, 40.0], batch=2)

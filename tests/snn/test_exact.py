@@ -389,7 +389,7 @@ def test_what_does_not_fit_is_refused(build, message):
         simulate()
 
 
-@pytest.mark.parametrize("options", [{"dt": 0.1}, {"weight_bits": 16}, {"engine": "fast"}, {"device": "cuda"}])
+@pytest.mark.parametrize("options", [{"dt": 0.1}, {"weight_bits": 16}, {"engine": "fast"}])
 def test_options_that_do_not_fit_are_refused(options):
     net = snn.Network()
     cells_of(net)

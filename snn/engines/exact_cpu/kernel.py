@@ -227,7 +227,7 @@ def _bring_one(group, tables, n, now, s):
 
 
 @uncounted
-def bring(tables, groups, memory, now, s):
+def bring(tables, groups, now, s):
     """Bring all neurons to offset `s` of window `now`, before their parameters change."""
     tables, groups = by_reference(tables), by_reference(groups)
     for n in range(tables.neurons):

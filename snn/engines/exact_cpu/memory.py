@@ -117,10 +117,9 @@ def make_memory(program: ExactProgram, threads: int, sample: int, most: float) -
     """
     neurons, trains = program.neurons, len(program.trains.kind)
     days = int(program.runs.windows.max(initial=0)) + 3
-    share = -(-neurons // threads) + 1
     fan = int(np.diff(program.runs.first_run, axis=1).max(initial=1))
     slips = max(4096, 4 * fan)
-    room = int(share * np.ceil(program.window * most)) + 1024 + _room_for(program.trains, program.window)
+    room = room_for(program, -(-neurons // threads) + 1, most)
     records = max(2**16, 4 * room)
     fine = np.int32
     return Memory(
@@ -152,11 +151,16 @@ def make_memory(program: ExactProgram, threads: int, sample: int, most: float) -
     )
 
 
-def _room_for(trains: Any, window: float) -> int:
-    """Return how many events of trains a window has room for: all given ones, and far more random ones than likely."""
+def room_for(program: ExactProgram, neurons: int, most: float) -> int:
+    """Return how many events a window has room for.
+
+    Those of so many neurons with `most` a ms each, all given ones of trains, and far more random ones than likely.
+    """
+    trains, window = program.trains, program.window
     random = trains.scale[trains.kind != GIVEN] * trains.order[trains.kind != GIVEN]
     mean = window * float((1.0 / random).sum()) if len(random) else 0.0
-    return int(2 * mean + 20 * np.sqrt(mean)) + len(trains.given_windows) + 100
+    of_trains = int(2 * mean + 20 * np.sqrt(mean)) + len(trains.given_windows) + 100
+    return int(neurons * np.ceil(window * most)) + 1024 + of_trains
 
 
 def _counts(threads: int, slips: int) -> np.ndarray:

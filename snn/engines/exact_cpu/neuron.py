@@ -9,9 +9,9 @@ import numpy as np
 from numba.extending import overload
 
 from snn.arithmetic import fma
-from snn.engines.exact_cpu.memory import CODE, FREE, OFFSET, RELEASE, RUNAWAY, SPIKES, STATE, WAKE, WHO, WINDOW
+from snn.engines.exact_cpu.memory import CODE, FREE, RUNAWAY, SPIKES, STATE, WHO
 from snn.engines.exact_cpu.wakes import put_in, wake_window
-from snn.jit import internal, prefetch_near
+from snn.jit import inlined, internal, prefetch_near
 from snn.neurons.flow import above, advance, crossing, earliest, fire, hold, receive, receive_held, update
 from snn.program.exact import UPDATE
 from snn.program.runs import PORT_BITS
@@ -29,7 +29,7 @@ class Clock(NamedTuple):
     release: float
 
 
-_CLOCK = Clock(0.0, 0.0, 0.0, 0.0)
+CLOCK = Clock(0.0, 0.0, 0.0, 0.0)
 
 
 def turn(p, state):
@@ -70,41 +70,50 @@ def emit(memory, block, now, source, negative, offset):
     return True
 
 
+@inlined
+def next_spike(p, state, clock, here, length, s):
+    """Take a neuron to its next spike up to offset `s` of window `here`, a float, or to the end of its refractoriness.
+
+    Returns the state and the clock there, and the spike's offset, inf if there is none. The state is left where
+    something last happened to it, so that looking at it changes nothing.
+    """
+    window, offset, wake, release = clock
+    since = fma(here - window, length, -offset)  # from the state's own time to the window's beginning
+    if release != FREE:
+        # What arrives at the very end is still dropped; at the window's end all that end in it are over.
+        if wake > here or (release >= s and s < length):
+            return state, clock, math.inf
+        state = hold(p, state, max(since + release, 0.0))
+        window, offset, release = here, release, FREE
+        since = fma(here - window, length, -offset)
+    clock = Clock(window, offset, wake, release)
+    if since + s <= 0.0:  # more may arrive at this very time
+        return state, clock, math.inf
+    t = 0.0
+    if not above(p, state):
+        if earliest(p, state) > since + s:
+            return state, clock, math.inf
+        t = crossing(p, state, since + length)  # up to the window's end, so that the root depends on no `s`
+    at = max(t - since, 0.0)
+    if at > s or at >= length:
+        return state, clock, math.inf
+    if p.t_ref > 0.0:
+        whole = math.floor((at + p.t_ref) / length)
+        wake, release = here + whole, max(fma(-whole, length, at + p.t_ref), 0.0)
+    return fire(p, advance(p, state, t)), Clock(here, at, wake, release), at
+
+
 @internal
 def settle(group, tables, memory, block, n, now, s):
-    """Let neuron `n`, of a group, fire and be refractory up to offset `s` of window `now`, if it does.
-
-    Its state is left where something last happened to it, so that looking at it changes nothing.
-    """
-    rows, length, here, i = group.rows, tables.window, float(now), n - group.first
+    """Let neuron `n`, of a group, fire and be refractory up to offset `s` of window `now`, if it does."""
+    rows, i = group.rows, n - group.first
     p = load(fetch(group.parameters), 0, i)
-    state = read_row(fetch(group.state), rows, i, STATE)
-    window, offset, wake, release = rows[i, WINDOW], rows[i, OFFSET], rows[i, WAKE], rows[i, RELEASE]
+    state, clock = read_row(fetch(group.state), rows, i, STATE), read_row(CLOCK, rows, i, 0)
     while True:
-        since = fma(here - window, length, -offset)  # from the state's own time to the window's beginning
-        if release != FREE:
-            # What arrives at the very end is still dropped; at the window's end all that end in it are over.
-            if wake > here or (release >= s and s < length):
-                break
-            state = hold(p, state, max(since + release, 0.0))
-            window, offset, release = here, release, FREE
-            continue
-        if since + s <= 0.0:  # more may arrive at this very time
+        state, clock, at = next_spike(p, state, clock, float(now), tables.window, s)
+        if at == math.inf or not emit(memory, block, now, n, 0, at):
             break
-        t = 0.0
-        if not above(p, state):
-            if earliest(p, state) > since + s:
-                break
-            t = crossing(p, state, since + length)  # up to the window's end, so that the root depends on no `s`
-        at = max(t - since, 0.0)
-        if at > s or at >= length or not emit(memory, block, now, n, 0, at):
-            break
-        state = fire(p, advance(p, state, t))
-        window, offset = here, at
-        if p.t_ref > 0.0:
-            whole = math.floor((at + p.t_ref) / length)
-            wake, release = here + whole, max(fma(-whole, length, at + p.t_ref), 0.0)
-    rows[i, WINDOW], rows[i, OFFSET], rows[i, WAKE], rows[i, RELEASE] = window, offset, wake, release
+    write_row(rows, i, 0, clock)
     write_row(rows, i, STATE, state)
 
 
@@ -118,10 +127,10 @@ def arrive(group, tables, memory, block, now, s, first, end, sign):
     for j in range(np.uint64(first), np.uint64(end)):  # unsigned, so that no index is tested for being negative
         prefetch_near(rows, width * (addresses[min(j + np.uint64(_AHEAD), np.uint64(end - 1))] >> PORT_BITS))
         i, port = np.int64(addresses[j] >> PORT_BITS), addresses[j] & (2**PORT_BITS - 1)
-        clock = read_row(_CLOCK, rows, i, 0)
+        clock = read_row(CLOCK, rows, i, 0)
         if clock.wake <= here:
             settle(group, tables, memory, block, group.first + i, now, s)
-            clock = read_row(_CLOCK, rows, i, 0)
+            clock = read_row(CLOCK, rows, i, 0)
         p = load(parameters, 0, i)
         state = read_row(zero, rows, i, STATE)
         t = max(fma(here - clock.window, length, s - clock.offset), 0.0)
@@ -138,7 +147,7 @@ def arrive(group, tables, memory, block, now, s, first, end, sign):
             write_row(rows, i, 0, Clock(here, s, clock.wake, clock.release))
             continue
         state = receive(p, advance(p, state, t), x)
-        wake = wake_window(tables, p, state, here, s, here)
+        wake = wake_window(length, p, state, here, s, here)
         write_row(rows, i, STATE, state)
         write_row(rows, i, 0, Clock(here, s, wake, FREE))
         if wake < math.inf:

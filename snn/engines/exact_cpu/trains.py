@@ -12,47 +12,47 @@ import numpy as np
 
 from snn.arithmetic import fma, log
 from snn.engines.exact_cpu.memory import CODE, HIDDEN, RING, RUNAWAY, SPIKES, WHO
-from snn.jit import internal
+from snn.jit import internal, shared
 from snn.program.exact import GIVEN, POISSON
 from snn.random import gamma, philox
 
 NEVER = np.iinfo(np.int64).max
 
 
-@internal
-def _interval(tables, memory, train, number):
+@shared
+def _interval(trains, seed, train, number, sample):
     """Return the time in ms before event `number` of a random train."""
-    trains, sample = tables.trains, memory.draws[0]
-    stream, index, scale, order = trains.stream[train], trains.index[train], trains.scale[train], trains.order[train]
+    stream, train_number = trains.stream[train], trains.number[train]
+    scale, order = trains.scale[train], trains.order[train]
     if trains.kind[train] == POISSON:
-        a, b, _, _ = philox(tables.seed, stream, index, number, sample, 0)
+        a, b, _, _ = philox(seed, stream, train_number, number, sample, 0)
         uniform = (np.float64((a << np.uint64(21)) ^ (b >> np.uint64(11))) + 0.5) * 2.0**-53
         return -scale * log(uniform)
     # The first interval is a fraction of one that is longer the more of the time it takes up.
     own = order + 1.0 if number == 0 else order
-    value, uniform = gamma(own, tables.seed, stream, index, number, sample)
+    value, uniform = gamma(own, seed, stream, train_number, number, sample)
     return scale * (value * uniform if number == 0 else value)
 
 
 @internal
-def _go_on(tables, memory, train):
-    """Find the next event of a train."""
-    trains, number = tables.trains, memory.train_draws[train]
-    memory.train_draws[train] = number + 1
+def go_on(tables, memory, train, place, sample):
+    """Find the next event of a train, of which `place` is that in the memory, and `sample` the number of its sample."""
+    trains, number = tables.trains, memory.train_draws[place]
+    memory.train_draws[place] = number + 1
     if trains.kind[train] == GIVEN:
-        place = trains.first_given[train] + number
-        there = place < trains.first_given[train + 1]
-        memory.train_windows[train] = trains.given_windows[place] if there else NEVER
-        memory.train_offsets[train] = trains.given_offsets[place] if there else 0.0
+        given = trains.first_given[train] + number
+        there = given < trains.first_given[train + 1]
+        memory.train_windows[place] = trains.given_windows[given] if there else NEVER
+        memory.train_offsets[place] = trains.given_offsets[given] if there else 0.0
         return
-    at = memory.train_offsets[train] + _interval(tables, memory, train, number)
-    whole = math.floor(at / tables.window)
+    at = memory.train_offsets[place] + _interval(trains, tables.seed, train, number, sample)
     # Not a number is what a vanishing interval of a train without events is.
-    if not whole < 2.0**52:
-        memory.train_windows[train] = NEVER
+    if not at < 2.0**52 * tables.window:
+        memory.train_windows[place] = NEVER
         return
-    memory.train_windows[train] += np.int64(whole)
-    memory.train_offsets[train] = max(fma(-whole, tables.window, at), 0.0)
+    whole = math.floor(at / tables.window)
+    memory.train_windows[place] += np.int64(whole)
+    memory.train_offsets[place] = max(fma(-whole, tables.window, at), 0.0)
 
 
 @internal
@@ -68,7 +68,7 @@ def _file(memory, block, train, now):
 def begin_trains(tables, memory, block):
     """File all trains of a block before the first window."""
     for train in range(tables.shares[block], tables.shares[block + 1]):
-        _go_on(tables, memory, train)
+        go_on(tables, memory, train, train, memory.draws[0])
         _file(memory, block, train, 0)
 
 
@@ -88,7 +88,7 @@ def run_trains(tables, memory, block, now):
             memory.spike_offsets[parity, block, place] = memory.train_offsets[train]
             memory.spike_sources[parity, block, place] = 2 * (tables.neurons + train)
             place += 1
-            _go_on(tables, memory, train)
+            go_on(tables, memory, train, train, memory.draws[0])
         _file(memory, block, train, now)
         train = following
     counts[HIDDEN] = place

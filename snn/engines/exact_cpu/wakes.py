@@ -10,7 +10,7 @@ import math
 
 from snn.arithmetic import fma
 from snn.engines.exact_cpu.memory import FREE, OFFSET, RELEASE, RING, STATE, WAKE, WINDOW
-from snn.jit import internal
+from snn.jit import internal, shared
 from snn.neurons.flow import above, advance, earliest
 from snn.structs import fetch, load, read_row
 
@@ -48,15 +48,25 @@ def put_in(memory, block, n, window, now):
     memory.heads[block, window % RING] = n
 
 
-@internal
-def wake_window(tables, p, state, window, offset, least):
+@shared
+def wake_window(length, p, state, window, offset, least):
     """Return the window, `least` or later, from which on a neuron might fire if nothing arrives; inf if it cannot."""
     if above(p, state):
         return least
     wait = earliest(p, state)
     if wait == math.inf:
         return wait
-    return max(window + math.floor((offset + wait * _EARLY) / tables.window), least)
+    return max(window + math.floor((offset + wait * _EARLY) / length), least)
+
+
+@shared
+def wake_from(length, p, state, window, offset, here):
+    """As `wake_window`, from window `here` on, for a state as it was at an offset of a window before."""
+    wake = wake_window(length, p, state, window, offset, here)
+    if wake <= here:  # a bound from where it is now is better than one from where something last happened to it
+        since = fma(here - window, length, -offset)
+        wake = wake_window(length, p, advance(p, state, max(since, 0.0)), here, 0.0, here)
+    return wake
 
 
 @internal
@@ -65,11 +75,7 @@ def look(group, tables, memory, block, n, now):
     rows, i = group.rows, n - group.first
     if rows[i, RELEASE] == FREE:
         p = load(fetch(group.parameters), 0, i)
-        state, here = read_row(fetch(group.state), rows, i, STATE), float(now)
-        wake = wake_window(tables, p, state, rows[i, WINDOW], rows[i, OFFSET], here)
-        if wake <= here:  # a bound from where it is now is better than one from where something last happened to it
-            since = fma(here - rows[i, WINDOW], tables.window, -rows[i, OFFSET])
-            wake = wake_window(tables, p, advance(p, state, max(since, 0.0)), here, 0.0, here)
-        rows[i, WAKE] = wake
+        state = read_row(fetch(group.state), rows, i, STATE)
+        rows[i, WAKE] = wake_from(tables.window, p, state, rows[i, WINDOW], rows[i, OFFSET], float(now))
     if rows[i, WAKE] < math.inf:
         put_in(memory, block, n, int(min(rows[i, WAKE], 2.0**53)), now)

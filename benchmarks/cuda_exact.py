@@ -1,0 +1,97 @@
+"""The exact engine on a graphics card: the CPU's spikes, to the last bit of their times, and how fast.
+
+One call, without network, in an environment that has numba, numba-cuda, NumPy, h5py and SciPy:
+
+    PYTHONPATH=. python benchmarks/cuda_exact.py
+
+A line of JSON for each network: whether the spikes of both devices are the same (``spikes_sha256``, of their windows,
+offsets and neurons), seconds to build, to compile and warm up, and of computing (``seconds``), and ``rtf``, seconds of
+computing a second of the network's time. In CUDA's simulator, very small and slow:
+
+    NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=. python benchmarks/cuda_exact.py --scale 0.01 --sim-ms 20 --networks sparse
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+
+import numpy as np
+
+import snn
+
+NETWORKS = {
+    "sparse": lambda scale, seed: snn.networks.sparse(scale, synapse="exponential", seed=seed),
+    "sparse, 10 times": lambda scale, seed: snn.networks.sparse(10.0 * scale, synapse="exponential", seed=seed),
+    "sparse, delays drawn": lambda scale, seed: snn.networks.sparse(scale, delay=snn.Uniform(1.0, 3.0), seed=seed),
+    "fly": lambda scale, seed: snn.networks.fly(scale, seed=seed),
+    "brunel": lambda scale, seed: snn.networks.brunel(scale, seed=seed),
+}
+BATCHES = {"sparse": 32}  # of which one more line is printed
+
+
+def checksum(recording: snn.Recording) -> str:
+    """Return a hash of all spikes, population by population."""
+    digest = hashlib.sha256()
+    for name, record in recording.spikes.items():
+        digest.update(name.encode())
+        for column in (record.samples, record.steps, record.offsets, record.neurons):
+            digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def measure(network: snn.Network, device: str, batch: int, options: argparse.Namespace) -> dict:
+    """Build a network on a device, run it for a while, which compiles, and then for the duration."""
+    start = time.perf_counter()
+    simulation = snn.Simulation(network, engine="exact", device=device, threads=options.threads, batch=batch)
+    built = time.perf_counter()
+    simulation.run(options.warm_ms)
+    ready = time.perf_counter()
+    simulation.run(options.sim_ms)
+    seconds = time.perf_counter() - ready
+    recording = simulation.recording
+    return {
+        "build_s": round(built - start, 4),
+        "warm_up_s": round(ready - built, 4),
+        "seconds": round(seconds, 5),
+        "rtf": round(1000.0 * seconds / options.sim_ms, 5),
+        "spikes": sum(map(len, recording.spikes.values())),
+        "arrivals": int(recording.events.sum()),
+        "spikes_sha256": checksum(recording),
+    }
+
+
+def compare(name: str, batch: int, options: argparse.Namespace) -> dict:
+    """Measure a network on both devices."""
+    network = NETWORKS[name](options.scale, options.seed)
+    found = {device: measure(network, device, batch, options) for device in ("cpu", options.device)}
+    equal = len({one["spikes_sha256"] for one in found.values()}) == 1
+    return (
+        {"network": name, "scale": options.scale, "samples": batch, "simulated_ms": options.sim_ms}
+        | found
+        | {"equal": equal}
+    )
+
+
+def main() -> None:
+    """Print a line for each network; the exit status says whether all spikes were the same."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--sim-ms", type=float, default=200.0)
+    parser.add_argument("--warm-ms", type=float, default=20.0, help="run before the clock starts")
+    parser.add_argument("--threads", type=int, default=8, help="of the CPU")
+    parser.add_argument("--device", default="cuda")
+    options, equal = parser.parse_args(), True
+    for name in options.networks:
+        for batch in (1, *([BATCHES[name]] if name in BATCHES else [])):
+            line = compare(name, batch, options)
+            equal &= line["equal"]
+            print(json.dumps({"benchmark": "cuda_exact", **line}), flush=True)
+    sys.exit(not equal)
+
+
+if __name__ == "__main__":
+    main()
