@@ -60,19 +60,19 @@ def test_every_model():
         for sign in (1.0, -0.4):
             net.connect(trains, cells, snn.FixedInDegree(2), weight=sign * size, delay=snn.Uniform(0.0, 1.0))
             net.connect(cells, cells, snn.FixedInDegree(2), weight=0.1 * sign * size, delay=1.5)
-        net.record(cells, "v", every=0.7)
-    recording = assert_equal(net, [7.3, 12.9], batch=2)
-    assert all(len(record) > 3 for record in recording.spikes.values())
+        net.record(cells, "v", every=1.9)
+    recording = assert_equal(net, [5.3, 9.9], batch=2)
+    assert all(len(record) > 1 for record in recording.spikes.values())
 
 
 @pytest.mark.parametrize("delay", [1.5, None])
 def test_every_stimulus_and_several_samples(delay):
     recording = assert_equal(test_exact.busy(delay=delay), [6.0, 3.7, 0.0, 0.1, 5.2], batch=2)
-    assert all(len(record) for record in recording.spikes.values())
+    assert len(recording.spikes["exc"]) > 5 < len(recording.spikes["shared"])
 
 
 @pytest.mark.parametrize("kind", test_exact.MODELS)
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_random_networks(kind, data):
     assert_equal(test_exact.network(data.draw(test_exact.cases(kind))), [11.3, 13.7])
