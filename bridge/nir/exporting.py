@@ -11,8 +11,9 @@ import snn
 from bridge.errors import ConversionError, OutputError, ValidationError
 from bridge.nir import own
 from bridge.nir.cells import channels_first, order
+from bridge.nir.convolution import as_convolution
 from bridge.nir.reading import read
-from bridge.nodes import Embedding
+from bridge.nodes import Conv2d, Embedding
 from snn.network import Population, Source
 from snn.neurons import StaircaseModel
 from snn.projection import Projection
@@ -239,8 +240,8 @@ class _Exporter:
         if isinstance(rule, snn.Conv2d):
             # Copies: nir.write compresses what lies in order.
             weight = np.ascontiguousarray(rule.weights.transpose(3, 2, 0, 1))
-            size, bias = (shape[1], shape[2]), np.zeros(len(weight))
-            node = nir.Conv2d(size, weight, rule.stride, rule.padding, (1, 1), 1, bias, metadata=metadata)
+            same = Conv2d((), weight, np.zeros(len(weight)), rule.stride, rule.padding)
+            node = _convolution(same, shape, metadata)
         elif isinstance(rule, snn.SumPool2d | snn.MaxPool2d):
             if projection.weight != 1.0:
                 raise ConversionError(label, f"has the weight {projection.weight}", "Use weight 1")
@@ -278,6 +279,13 @@ class _Exporter:
                 self._claim(name, nir.Scale(scale, metadata=metadata))
                 self.edges += [(origin, name), (name, target.name)]
                 return None
+            if len(shapes[0]) == len(shapes[1]) == 3:
+                listed = sparse[orders[0]][:, orders[1]]
+                found = as_convolution(listed, shapes[1], shapes[0], self.converted.graph)
+                if found is not None:
+                    self._claim(name, _convolution(found, shapes[1], metadata))
+                    self.edges += [(origin, name), (name, target.name)]
+                    return name
             matrix = sparse.toarray()
         if len(shapes[0]) > 1:
             remedy = "Only convolutions and pooling lead to images in NIR, which has no node that makes one of a vector"
@@ -326,6 +334,13 @@ class _Exporter:
         if charged:
             self.notes.append(f"{', '.join(charged)}: an initial v; NIR has none.")
         self.notes.append(f"{self.converted.steps} steps of {self.dt:g}, and the steps in which each layer may fire.")
+
+
+def _convolution(node: Conv2d, shape: tuple[int, ...], metadata: dict) -> nir.Conv2d:
+    import nir
+
+    options = node.stride, node.padding, node.dilation, node.groups
+    return nir.Conv2d((shape[1], shape[2]), node.weight, *options, node.bias, metadata=metadata)
 
 
 def _is_bias(source: Source) -> bool:

@@ -294,6 +294,35 @@ def test_what_skips_layers_and_images_as_output_come_back(tmp_path):
     assert_comes_back(convert_by_rate(residual(), residual(), x, 6, RateOptions()), x, tmp_path / "net.nir")
 
 
+class Grouped(nn.Module):
+    """Depthwise, grouped and dilated convolutions, and a concatenation of two of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(2, 4, 3, padding=1)
+        self.depthwise = nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4)
+        self.grouped = nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2)
+        self.dilated = nn.Conv2d(10, 3, 2, dilation=2)
+        self.last = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = self.first(x).relu()
+        x = torch.cat([self.depthwise(x).relu(), self.grouped(x).relu()], 1)
+        return self.last(self.dilated(x).relu().flatten(1))
+
+
+def test_grouped_and_dilated_convolutions_and_concatenations_come_back(tmp_path):
+    x = np.random.default_rng(0).normal(size=(10, 2, 6, 6))
+    torch.manual_seed(1)
+    converted = bridge.convert(Grouped().double().eval(), x, steps=6)
+    assert_comes_back(converted, x, tmp_path / "net.nir")
+    # nir 1.0.8 takes the second axis of a weight for all input channels, of which groups have a part each.
+    written = nir.read(tmp_path / "net.nir", type_check=False).nodes.values()
+    convolutions = [(int(one.groups), *one.dilation) for one in written if isinstance(one, nir.Conv2d)]
+    assert sorted(convolutions)[-2:] == [(2, 1, 1), (4, 1, 1)]
+    assert (1, 2, 2) in convolutions
+
+
 # `to_nir` makes sure that what comes back is the same network; these are not run.
 
 
