@@ -1,4 +1,4 @@
-"""The exact engine on a graphics card: the CPU's spikes, to the last bit of their times, and how fast.
+"""The exact engine and staircase networks on a graphics card: what the CPU says, to the last bit, and how fast.
 
 One call, without network, in an environment that has numba, numba-cuda, NumPy, h5py and SciPy:
 
@@ -6,9 +6,11 @@ One call, without network, in an environment that has numba, numba-cuda, NumPy, 
 
 A line of JSON for each network: whether the spikes of both devices are the same (``spikes_sha256``, of their windows,
 offsets and neurons), seconds to build, to compile and warm up, and of computing (``seconds``), and ``rtf``, seconds of
-computing a second of the network's time. In CUDA's simulator, very small and slow:
+computing a second of the network's time. The last line is of a convolutional network of staircase neurons, whose images
+are the samples of one batch: whether the levels of all neurons are the same, and images a second. In CUDA's simulator,
+very small and slow:
 
-    NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=. python benchmarks/cuda_exact.py --scale 0.01 --sim-ms 20 --networks sparse
+    NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=. python benchmarks/cuda_exact.py --scale 0.01 --networks sparse --images 1
 """
 
 import argparse
@@ -74,8 +76,42 @@ def compare(name: str, batch: int, options: argparse.Namespace) -> dict:
     )
 
 
+def staircase(options: argparse.Namespace) -> dict:
+    """Settle a convolutional network of staircase neurons on both devices, twice; the second time counts."""
+    rng, net = np.random.default_rng(options.seed), snn.Network()
+    side = 28 if options.scale >= 1.0 else 8
+    last = net.counts("image", (side, side, 1))
+    for i, channels in enumerate((16, 32)):
+        rule = snn.Conv2d(rng.normal(size=(5, 5, last.shape[-1], channels)), padding=2)
+        layer = net.population(f"layer{i}", rule.target_shape(last.shape), snn.Quantizer(8.0, low=0, high=15))
+        net.connect(last, layer, rule)
+        pool = snn.MaxPool2d(2)
+        last = net.population(f"pool{i}", pool.target_shape(layer.shape), snn.Quantizer())
+        net.connect(layer, last, pool)
+    out = net.population("out", 10, snn.Quantizer(1.0))
+    net.connect(last, out, snn.Dense(rng.normal(size=(10, last.size))))
+    images, found = rng.integers(0, 16, (2, options.images, side, side, 1)), {}
+    for device in ("cpu", options.device):
+        simulation = snn.Simulation(net, engine="exact", device=device, threads=options.threads, batch=options.images)
+        simulation.settle({"image": images[0]})
+        start = time.perf_counter()
+        settled = simulation.settle({"image": images[1]})
+        seconds = time.perf_counter() - start
+        digest = hashlib.sha256()
+        for name in net.populations:
+            digest.update(np.ascontiguousarray(settled.levels[name]).tobytes())
+        found[device] = {
+            "seconds": round(seconds, 5),
+            "images_a_second": round(options.images / seconds, 1),
+            "events": int(sum(settled.emitted[name].sum() for name in net.populations)),
+            "levels_sha256": digest.hexdigest(),
+        }
+    equal = len({one["levels_sha256"] for one in found.values()}) == 1
+    return {"network": "staircase", "images": options.images, **found, "equal": equal}
+
+
 def main() -> None:
-    """Print a line for each network; the exit status says whether all spikes were the same."""
+    """Print a line for each network; the exit status says whether all was the same."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--seed", type=int, default=1)
@@ -84,12 +120,19 @@ def main() -> None:
     parser.add_argument("--warm-ms", type=float, default=20.0, help="run before the clock starts")
     parser.add_argument("--threads", type=int, default=8, help="of the CPU")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument(
+        "--images", type=int, default=1024, help="of a staircase network, in one batch; 0: leave it out"
+    )
     options, equal = parser.parse_args(), True
     for name in options.networks:
         for batch in (1, *([BATCHES[name]] if name in BATCHES else [])):
             line = compare(name, batch, options)
             equal &= line["equal"]
             print(json.dumps({"benchmark": "cuda_exact", **line}), flush=True)
+    if options.images:
+        line = staircase(options)
+        equal &= line["equal"]
+        print(json.dumps({"benchmark": "cuda_exact", **line}), flush=True)
     sys.exit(not equal)
 
 

@@ -27,9 +27,14 @@ _EXACT = 2**53  # integers below are real numbers of 64 bits
 class Settling:
     """A network of staircase neurons with its state; the arguments are those of `snn.Simulation`."""
 
-    def __init__(self, network: Network, batch: int, threads: int, weight_bits: int):
+    def __init__(self, network: Network, batch: int, threads: int, weight_bits: int, device: str):
         self.program, self.batch = lower_staircase(network, weight_bits), batch
-        self.engine = StaircaseCpu(self.program, batch, threads)
+        if device == "cpu":
+            self.engine: Any = StaircaseCpu(self.program, batch, threads)
+        else:
+            from snn.engines.staircase_cuda import StaircaseCuda  # which needs numba-cuda
+
+            self.engine = StaircaseCuda(self.program, batch, device)
         nodes = self.program.nodes
         self.inputs = [name for name, kind in zip(self.program.names, nodes.kind, strict=True) if kind == INPUT]
         self._listed = False
@@ -61,11 +66,11 @@ class Settling:
         at = np.zeros(1) if times is None else _times(times)
         counts = self._counts(inputs, at, times is not None)
         largest = check_bounds(self.program, self._sizes(counts), limit)
-        self._listed = list_events
         plan = Plan(
             counts, at, SCHEDULES.index(schedule), window, limit, self._said(at[-1]), list_events, self._exact(largest)
         )
         self.engine.begin(plan)
+        self._listed = list_events
         done = False
         while not done:
             with held():

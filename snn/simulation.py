@@ -15,7 +15,7 @@ from snn.engine_choice import choose
 from snn.engines.contract import Spikes
 from snn.engines.exact_cpu import ExactCpu
 from snn.engines.grid_cpu import GridCpu
-from snn.errors import BackendUnavailable, ValidationError
+from snn.errors import ValidationError
 from snn.interrupts import held
 from snn.network import Network
 from snn.neurons import McCullochPitts
@@ -106,8 +106,6 @@ class Simulation:
         if stairs and engine == "grid":
             raise ValidationError("Simulation", "engine", engine, '"exact": staircase neurons have no steps')
         on_card = _is_card(device)
-        if on_card and stairs:
-            raise BackendUnavailable(f"device={device!r}: staircase networks run on the processor; choose device='cpu'")
         threads = checks.integer("Simulation", "threads", threads, minimum=1)
         self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
@@ -117,7 +115,7 @@ class Simulation:
         self._settling: Settling | None = None
         if stairs:
             self.engine, self.reason = "exact", "staircase neurons have no steps"
-            self._settling = Settling(network, self.batch, threads, weight_bits)
+            self._settling = Settling(network, self.batch, threads, weight_bits, device)
             self.program: Any = self._settling.program
             return
         self.engine, self.reason = engine, "asked for"

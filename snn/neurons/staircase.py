@@ -43,7 +43,7 @@ def nearest(u, above, below, low, high):
     low, high : int
     """
     step = above if u >= 0 else below
-    level = np.int64(np.floor(u / step + 0.5))  # rounded, so up to one off
+    level = np.int64(math.floor(u / step + 0.5))  # rounded, so up to one off
     twice = 2 * (u - step * level)
     level += np.int64(twice >= step) - np.int64(twice < -step)
     return min(max(level, low), high)

@@ -133,6 +133,18 @@ class Outcome(NamedTuple):
         return slice(first, first + int(self.program.nodes.size[node]))
 
 
+def too_many(outcome: Outcome, sample: int, limit: int) -> str:
+    """Say that a sample has emitted more events than it may."""
+    program = outcome.program
+    totals = [outcome.events(node, 0)[sample].sum() for node in range(len(program.names))]
+    busiest = int(np.argmax(np.where(np.array(program.ports) > 0, totals, -1)))
+    return (
+        f"sample {sample} has not come to rest after {limit:,} events (max_events), {int(totals[busiest]):,} of "
+        f"them of population {program.names[busiest]!r}: a cycle of populations may keep itself going for "
+        "ever; allow more, settle step by step, or cut the cycle"
+    )
+
+
 class StaircaseCpu:
     """A StaircaseProgram on the CPU, for a batch of samples.
 
@@ -231,18 +243,9 @@ class StaircaseCpu:
             self.memory.sums[fresh], self.memory.levels[fresh] = self.program.sums, 0
         for share in busy:
             if share.status == TOO_MANY:
-                raise ResourceError(self._too_many(int(share.counters.sample[0]), self.plan.limit))
+                raise ResourceError(too_many(self.outcome, int(share.counters.sample[0]), self.plan.limit))
         self.at_rest = all(share.status == RESTED for share in self.shares)
         return self.at_rest
-
-    def _too_many(self, sample: int, limit: int) -> str:
-        totals = [self.outcome.events(node, 0)[sample].sum() for node in range(len(self.program.names))]
-        busiest = int(np.argmax(np.where(np.array(self.program.ports) > 0, totals, -1)))
-        return (
-            f"sample {sample} has not come to rest after {limit:,} events (max_events), {int(totals[busiest]):,} of "
-            f"them of population {self.program.names[busiest]!r}: a cycle of populations may keep itself going for "
-            "ever; allow more, settle step by step, or cut the cycle"
-        )
 
     def log(self) -> Log:
         """Return the events of the last settling by sample, time and neuron, if they were listed."""
