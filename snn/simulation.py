@@ -251,6 +251,8 @@ class Simulation:
             If an argument is refused, or sums could become larger than int64 holds; nothing has changed then.
         ResourceError
             If `max_events` is exceeded. `settled` then has what there was up to there, and `reset` starts anew.
+        BackendUnavailable
+            On a graphics card, if the schedule is not "phased".
 
         Examples
         --------
