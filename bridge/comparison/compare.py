@@ -16,7 +16,15 @@ import numpy as np
 
 from bridge.comparison import energy, neurobench, robustness
 from bridge.comparison.fronts import fronts
-from bridge.comparison.portrait import describe, describe_twin, f_i_curve, price, raster, steps_to_decision
+from bridge.comparison.portrait import (
+    describe,
+    describe_early,
+    describe_twin,
+    f_i_curve,
+    price,
+    raster,
+    steps_to_decision,
+)
 from bridge.comparison.statistics import images_needed, paired_tests, wilson
 from bridge.convert import prepare, take_over
 from bridge.errors import ValidationError
@@ -24,8 +32,10 @@ from bridge.inference import Inference
 from bridge.rate import Converted, convert_by_rate, quantised_twin
 from bridge.table import representatives
 
-SCHEMA = 2
+SCHEMA = 3
 MARGIN = 0.005  # of accuracy: how much worse or better still counts as equally good
+_EARLY = (0.1, 0.25, 0.5)  # margins of an early exit, as quantiles of the artificial network's on training images
+_LOOKED_AT = 1000  # of those, at most
 _WARM = 50  # images that each network runs before it is timed
 Report = Callable[[str, int, int], None]
 
@@ -134,6 +144,8 @@ def compare(
     for t in sorted({*steps, spiking.module.steps}):
         runs.run("surrogate", take_over(spiking.module.body, x[:2], steps=t))
 
+    early = _early_exits(artificial.module, converted[max(steps)], data, x, y, threads)
+
     right = int((answers == y).sum())
     work = energy.Work(macs=sum(traced.macs().values()))
     curves = runs.entries["converted"]
@@ -171,7 +183,8 @@ def compare(
             "parameters": sum(p.numel() for p in spiking.module.parameters()),
             "by_steps": runs.entries["surrogate"],
         },
-        "energy": [price(model, work, curves, runs.entries["surrogate"]) for model in energy.MODELS],
+        "early_exit": early,
+        "energy": [price(model, work, curves, runs.entries["surrogate"], early) for model in energy.MODELS],
     }
     results["tests"] = {"margin": margin, "images_needed": images_needed(margin)} | {
         who: paired_tests(given, answers, y, margin) for who, given in ({"twin": twins} | runs.answers).items()
@@ -223,6 +236,20 @@ class _Runs:
         self.entries.setdefault(who, []).append(describe(network, inference, self.y))
         self.answers.setdefault(who, {})[t] = inference.classes
         _keep(self.arrays, f"{who}/T={t}", network, inference)
+
+
+def _early_exits(
+    module: Any, network: Converted, data: Any, x: np.ndarray, y: np.ndarray, threads: int
+) -> list[dict[str, Any]]:
+    """Return what an early exit from the most steps gives, at margins that come from the training images."""
+    import ann
+
+    scores = np.sort(ann.evaluate(module, data.x_train[:_LOOKED_AT]), axis=1)
+    margins = np.quantile(scores[:, -1] - scores[:, -2], _EARLY)
+    found = []
+    for margin in sorted({float(f"{margin:.3g}") for margin in margins if margin > 0.0}):
+        found.append(describe_early(network, network.run(x, threads=threads, margin=margin), y, margin))
+    return found
 
 
 def _neurobench(module: Any, chosen: dict[str, Converted], x: np.ndarray, threads: int) -> dict[str, Any]:

@@ -156,6 +156,8 @@ def _point(axes: Axes, point: dict[str, Any], x: float, *, filled: bool) -> None
     colour = LOOK[who]["color"]
     marker = LOOK[who].get("marker", ANN_MARKER)
     axes.plot(x, y, marker, color=colour, markerfacecolor=colour if filled else "none", markersize=7, zorder=3)
-    if who in LABELS:
+    if point["margin"] is not None:
+        axes.plot(x, y, "|", color=colour, markersize=12, zorder=3)  # an early exit
+    elif who in LABELS:
         place = {"xytext": LABELS[who], "textcoords": "offset points", "ha": "center", "va": "center"}
         axes.annotate(str(point["steps"]), (x, y), **place, fontsize=8, color=colour, zorder=4)

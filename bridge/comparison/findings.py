@@ -88,14 +88,16 @@ def fronts_table(results: dict[str, Any]) -> Table:
         on = [cost["model"] for cost in costs if f"{cost['model']}+latency" in point["fronts"]]
         if point["duration"] is None or not on:
             continue
-        cells = [str(point["steps"]), percent(point["accuracy"]), str(point["duration"])]
+        early = "" if point["margin"] is None else f", margin {point['margin']:g}"
+        cells = [f"{point['steps']}{early}", percent(point["accuracy"]), f"{point['duration']:.4g}"]
         for cost in costs:
             cell = plain(factor * point["energy"][cost["model"]])
             cells.append(Holds(cell) if cost["model"] in on else cell)
         rows.append([NAMES[point["network"]], *cells])
     caption = (
         "The spiking networks and T's worth having: no other is at least as right, as quick and as thrifty, and better "
-        "in one of them. Marked: under this cost model. Energy per inference."
+        "in one of them. Marked: under this cost model. Energy per inference. With a margin: an early exit, read until "
+        "the highest score leads by so much; durations and energies are means."
     )
     head = ["network", "T", "accuracy", "duration (steps)", *(f"{cost['title']} ({unit})" for cost in costs)]
     return Table(caption, head, rows)

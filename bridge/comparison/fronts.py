@@ -26,6 +26,8 @@ def pareto(costs: np.ndarray) -> np.ndarray:
 def fronts(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Return every network at every T as a point of accuracy, duration and energy, with the fronts it lies on.
 
+    So are the converted network's early exits, which have a margin.
+
     The fronts are "latency" (accuracy and duration, of spiking networks), those named after cost models (accuracy and
     energy, of all networks that a model prices), and the same with "+latency" (all three, of spiking networks).
 
@@ -41,6 +43,10 @@ def fronts(results: dict[str, Any]) -> list[dict[str, Any]]:
         for i, entry in enumerate(entries):
             of, kind = ("converted", "artificial") if who == "twin" else (who, "spiking")
             points.append(_point(who, entry, {name: cost[of][i][kind] for name, cost in costs.items()}))
+    for i, entry in enumerate(results["early_exit"]):
+        points.append(
+            _point("converted", entry, {name: cost["early_exit"][i]["spiking"] for name, cost in costs.items()})
+        )
     spiking = [point for point in points if point["duration"] is not None]
     _mark(spiking, "latency", ("duration",))
     for name in costs:
@@ -53,6 +59,7 @@ def _point(who: str, entry: dict[str, Any], energy: dict[str, float | None]) -> 
     return {
         "network": who,
         "steps": entry.get("steps"),
+        "margin": entry.get("margin"),
         "accuracy": entry["accuracy"],
         "duration": entry.get("duration"),
         "energy": energy,

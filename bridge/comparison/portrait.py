@@ -50,6 +50,17 @@ def describe(network: Converted, inference: Inference, y: np.ndarray) -> dict[st
     }
 
 
+def describe_early(network: Converted, inference: Inference, y: np.ndarray, margin: float) -> dict[str, Any]:
+    """Return the figures of a run with an early exit: the duration is the mean of the steps up to which it is read."""
+    assert inference.steps_read is not None
+    until = network.layers[-1].first - 1 + inference.steps_read
+    updates = np.zeros(len(until))
+    for layer in network.layers:
+        updates += np.prod(layer.shape) * np.clip(until - layer.first + 1, 0, layer.last - layer.first + 1)
+    told = {"margin": margin, "duration": float(until.mean()), "neuron_updates": float(updates.mean())}
+    return describe(network, inference, y) | told
+
+
 def steps_to_decision(network: Converted, inference: Inference) -> np.ndarray:
     """Return for each sample the step, from the image's onset, after which the decision stays; int64 (samples,)."""
     return network.layers[-1].first - 1 + inference.latency()
@@ -104,9 +115,13 @@ def describe_twin(steps: int, answers: np.ndarray, reference: np.ndarray, y: np.
 
 
 def price(
-    model: energy.CostModel, work: energy.Work, converted: list[dict[str, Any]], surrogate: list[dict[str, Any]]
+    model: energy.CostModel,
+    work: energy.Work,
+    converted: list[dict[str, Any]],
+    surrogate: list[dict[str, Any]],
+    early_exit: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return what one inference costs under a model: the artificial network, its twin, both spiking ones at every T."""
+    """Return what one inference costs under a model: the artificial network, its twin, spiking ones at every T."""
 
     def row(entry: dict[str, Any]) -> dict[str, Any]:
         mine = energy.Work(entry["input_macs"], entry["synaptic_operations"], entry["neuron_updates"])
@@ -125,4 +140,5 @@ def price(
         "ann": model.artificial(work, 1) if model.prices_floats else None,
         "converted": [row(entry) for entry in converted],
         "surrogate": [row(entry) for entry in surrogate],
+        "early_exit": [row(entry) for entry in early_exit],
     }

@@ -22,7 +22,7 @@ th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #e3e3
 th { vertical-align: bottom; } thead th { border-bottom: 1px solid #888; }
 tbody th { font-weight: normal; white-space: nowrap; } tbody th, td { vertical-align: baseline; }
 tr > :first-child { text-align: left; } th[scope=colgroup] { text-align: center; }
-th.words, td.words { text-align: left; }
+th.words, td.words { text-align: left; } td:not(.words) { white-space: nowrap; }
 td.cheaper { font-weight: bold; background: #d5ecdf; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1rem; font-size: .85rem; }
 .columns ul { margin: 0; padding-left: 1.1rem; }

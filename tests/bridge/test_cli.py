@@ -42,6 +42,12 @@ def test_compare_writes_its_three_files_and_a_table(finished):
     assert results["seeds"]["seeds"] == [0, 1]
     assert results["seeds"]["networks"]["converted"][1]["values"][0] == results["converted"][1]["accuracy"]
     assert results["tests"]["margin"] == 0.005
+    whole = results["converted"][1]
+    assert results["early_exit"]
+    for early in results["early_exit"]:
+        assert early["steps"] == 4
+        for key in ("duration", "neuron_updates", "synaptic_operations"):
+            assert 0.0 < early[key] <= whole[key]
     for row in results["tests"]["converted"]:
         assert (row["gained"] - row["lost"]) / 20 == pytest.approx(row["difference"])
     with h5py.File(folder / "comparison.h5") as file:

@@ -29,17 +29,35 @@ def test_fronts_of_networks():
             {"steps": 2, "accuracy": 0.9, "duration": 5},
         ],
         "surrogate": {"by_steps": [{"steps": 2, "accuracy": 0.6, "duration": 3}]},
+        "early_exit": [
+            {"steps": 2, "margin": 0.5, "accuracy": 0.8, "duration": 4.5},
+            {"steps": 2, "margin": 0.1, "accuracy": 0.6, "duration": 4.25},
+        ],
         "energy": [
-            {"model": "a", "ann": 9.0, "converted": priced(3.0, 10.0), "surrogate": priced(4.0)},
-            {"model": "b", "ann": None, "converted": priced(1.0, 2.0), "surrogate": priced(0.5)},
+            {
+                "model": "a",
+                "ann": 9.0,
+                "converted": priced(3.0, 10.0),
+                "surrogate": priced(4.0),
+                "early_exit": priced(8.0, 7.0),
+            },
+            {
+                "model": "b",
+                "ann": None,
+                "converted": priced(1.0, 2.0),
+                "surrogate": priced(0.5),
+                "early_exit": priced(1.5, 1.25),
+            },
         ],
     }
-    found = {(point["network"], point["steps"]): set(point["fronts"]) for point in fronts(results)}
+    found = {(point["network"], point["margin"] or point["steps"]): set(point["fronts"]) for point in fronts(results)}
     assert found == {
         ("ann", None): {"a"},
         ("twin", 1): set(),
         ("twin", 2): {"a"},
         ("converted", 1): {"latency", "a", "a+latency", "b", "b+latency"},
         ("converted", 2): {"latency", "a+latency", "b", "b+latency"},
+        ("converted", 0.5): {"latency", "a", "a+latency", "b", "b+latency"},
+        ("converted", 0.1): set(),
         ("surrogate", 2): {"latency", "a+latency", "b", "b+latency"},
     }

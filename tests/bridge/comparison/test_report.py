@@ -66,6 +66,8 @@ def made(
     converted = [entry(t, names, samples=samples, right=right, spikes=spikes) for t in steps]
     converted = [e | {"agreement": 1.0} for e in converted]
     surrogate = [entry(t, ["leaky"], samples=samples, right=right, spikes=spikes) for t in taken]
+    early = [entry(steps[-1], names, samples=samples, right=right, spikes=spikes / 2)]
+    early = [e | {"margin": 1.5, "duration": 4.25, "neuron_updates": 12.5} for e in early]
     work = energy.Work(macs=12_345)
     middle = steps[len(steps) // 2]
     y, answers = np.zeros(samples, np.int64), np.where(np.arange(samples) < right, 0, 1)
@@ -91,7 +93,8 @@ def made(
             "parameters": 679,
             "by_steps": surrogate,
         },
-        "energy": [price(model, work, converted, surrogate) for model in energy.MODELS],
+        "early_exit": early,
+        "energy": [price(model, work, converted, surrogate, early) for model in energy.MODELS],
         "raster": {"label": 1, "converted_steps": middle, "surrogate_steps": own},
     }
     tests = {who: paired_tests(dict.fromkeys(ts, answers), y, y, 0.005) for who, ts in given.items()}
