@@ -93,15 +93,15 @@ class Peer:
             out = out + self.current(2, spikes)
         return out
 
-    def snntorch(self) -> Callable[[torch.Tensor], torch.Tensor]:
+    def snntorch(self, device: torch.device | str = "cpu") -> Callable[[torch.Tensor], torch.Tensor]:
         """Return the loop over steps with snnTorch's neurons."""
         import snntorch
 
-        neurons = [snntorch.Leaky(beta=1.0, threshold=1.0, reset_mechanism="subtract") for _ in range(2)]
+        neurons = [snntorch.Leaky(beta=1.0, threshold=1.0, reset_mechanism="subtract").to(device) for _ in range(2)]
 
         def run(x):
             first, out = self.current(0, x), 0.0
-            v = [torch.full_like(first, 0.5), torch.tensor(0.5)]
+            v = [torch.full_like(first, 0.5), torch.tensor(0.5, device=device)]
             for _ in range(STEPS):
                 spikes = first
                 for i, neuron in enumerate(neurons):

@@ -8,14 +8,17 @@ there launched phase by phase, and what exists as an intrinsic only is replaced 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba.core import config, types
+from numba.extending import overload
 
 from snn.errors import BackendUnavailable, ResourceError
 from snn.jit import intrinsic
@@ -30,15 +33,58 @@ from numba import cuda as _cuda  # noqa: E402
 
 cuda: Any = _cuda  # whose stubs know less than it does
 
+
+def _load() -> None:
+    """Load numba-cuda's definitions, which ask NumPy for a name that 2.5 has no longer.
+
+    numba-cuda is maintained no further (https://github.com/NVIDIA/numba-cuda/issues/907).
+    """
+    from numba.cuda.descriptor import cuda_target
+
+    setattr(np, "row_stack", np.vstack)  # noqa: B010
+    try:
+        cuda_target.typing_context.refresh()
+    finally:
+        delattr(np, "row_stack")
+
+
+if not SIMULATED and not hasattr(np, "row_stack"):
+    _load()
+
+ABSENT: tuple = ()  # in place of a table that a network has no use for: kernels take no None
 LANES = 2 if SIMULATED else 32  # threads that share out a piece of a row
-_BLOCK = 2 * LANES if SIMULATED else 256  # threads
+_BLOCK = 2 * LANES  # threads, in the simulator
+_FEWEST, _MOST = 128, 1024  # threads of a block, on a card
 _OLDEST_DRIVER, _OLDEST_CARD = (12, 1), (7, 0)  # that take a kernel with so many arguments
-_BLOCKS_A_PROCESSOR = 8  # at most, where the network has so much to do
 
 
 def on_device(function: Callable) -> Any:
     """Compile a function that kernels call; the simulator takes it as it is."""
     return function if SIMULATED else cuda.jit(device=True, forceinline=True)(function)
+
+
+def device_part(field: str, otherwise: Any = None) -> Callable[[Callable], Any]:
+    """As `on_device`, for what most networks have no use for.
+
+    Where this field of the function's first argument, a NamedTuple, is `ABSENT`, the function is not even compiled,
+    which leaves more registers to others; it then does nothing and returns `otherwise`.
+    """
+
+    def choose(function: Callable) -> Any:
+        inner = on_device(function)
+
+        def part(tables, *arguments):
+            return otherwise if getattr(tables, field) is ABSENT else inner(tables, *arguments)
+
+        @overload(part)
+        def _part_compiled(tables, *arguments):
+            if tables[tables.fields.index(field)] == types.Tuple(()):
+                return lambda tables, *arguments: otherwise
+            return lambda tables, *arguments: inner(tables, *arguments)
+
+        return functools.wraps(function)(part)
+
+    return choose
 
 
 def kernel(function: Callable) -> Any:
@@ -210,16 +256,26 @@ class Device:
         return value.copy() if SIMULATED else value.copy_to_host()
 
     def overwrite(self, array: Any, values: np.ndarray) -> None:
-        """Write values of the same shape over an array on the device."""
+        """Write values over an array on the device, repeated where it is larger; a single one must be 0 or -1."""
         if SIMULATED:
             array[...] = values
+        elif not array.size:
+            return
+        elif not values.ndim:
+            from numba.cuda.cudadrv.driver import device_memset
+
+            device_memset(array, int(values) & 0xFF, array.nbytes)
+        elif values.shape != array.shape:
+            array[:] = cuda.to_device(np.ascontiguousarray(values, array.dtype))
         else:
-            array.copy_to_device(np.ascontiguousarray(np.broadcast_to(values, array.shape), array.dtype))
+            array.copy_to_device(np.ascontiguousarray(values, array.dtype))
 
     # ---- kernels
 
     def launch(self, function: Any, work: int, *arguments: Any) -> None:
         """Run a kernel, with as many threads as there is work, or the device can hold at once; and wait for it.
+
+        There is one block a processor, since a barrier takes the longer the more blocks meet.
 
         Raises
         ------
@@ -233,13 +289,18 @@ class Device:
         if (function, kind) not in self._compiled:
             with uncontracted():
                 ready = function.compile(kind)
-            most = min(
-                ready.max_cooperative_grid_blocks(_BLOCK),
-                _BLOCKS_A_PROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT,
-            )
-            if most < 1:
-                raise ResourceError(f"{self.name} cannot hold the kernel of this network; choose device='cpu'")
-            self._compiled[function, kind] = most
-        blocks = min(self._compiled[function, kind], -(-work // _BLOCK))
-        function[max(blocks, 1), _BLOCK](*arguments)
+            self._compiled[function, kind] = self._shape(ready, work)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Grid size")  # small cards have few processors
+            function[self._compiled[function, kind]](*arguments)
         cuda.synchronize()
+
+    def _shape(self, ready: Any, work: int) -> tuple[int, int]:
+        """Return how many blocks of how many threads a kernel is launched with."""
+        blocks, warp = cuda.get_current_device().MULTIPROCESSOR_COUNT, 32
+        threads = min(max(-(-work // (blocks * warp)) * warp, _FEWEST), _MOST)
+        while threads and ready.max_cooperative_grid_blocks(threads) < blocks:
+            threads -= warp
+        if not threads:
+            raise ResourceError(f"{self.name} cannot hold the kernel of this network; choose device='cpu'")
+        return blocks, threads

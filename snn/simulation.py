@@ -101,7 +101,7 @@ class Simulation:
             raise ValidationError("Simulation", "network", network, "a snn.Network")
         checks.choice("Simulation", "engine", engine, ("grid", "exact", "auto"))
         checks.choice("Simulation", "spikes", spikes, ("listed", "counted"))
-        self._counting = spikes == "counted"
+        self._counting, self._counted_by_engine = spikes == "counted", False
         stairs = is_staircase(network)
         if stairs and engine == "grid":
             raise ValidationError("Simulation", "engine", engine, '"exact": staircase neurons have no steps')
@@ -135,12 +135,15 @@ class Simulation:
                 self._engine = ExactCpu(self.program, self.batch, threads, seed, first_sample)
         else:
             dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
-            self.program = lower(network, dt, threads, weight_bits)
+            self.program = lower(network, dt, threads, weight_bits, sort=not on_card)
             self.dt = self.program.dt
+            binary = any(isinstance(p.model, McCullochPitts) for p in network.populations.values())
+            self._counted_by_engine = self._counting and not binary  # what binary units send says how they change
             if on_card:
                 from snn.engines.grid_cuda import GridCuda  # which needs numba-cuda
 
-                self._engine = GridCuda(self.program, self.batch, threads, seed, first_sample, device)
+                arguments = self.program, self.batch, threads, seed, first_sample, device
+                self._engine = GridCuda(*arguments, counting=self._counted_by_engine)
             else:
                 self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
         self._probes = tuple(network.probes)
@@ -354,8 +357,7 @@ class Simulation:
     def _record(self, start: float) -> Recording:
         """Return what the engine has recorded since `start`, the time when it was last asked."""
         stop = self._engine.time
-        binary = any(isinstance(p.model, McCullochPitts) for p in self.network.populations.values())
-        if self._counting and self.engine == "grid" and not binary and stop > start:
+        if self._counted_by_engine and stop > start:
             counted, events = self._engine.take_counts()
             for name, recorded in self._recorded.items():
                 if len(recorded) < counted[name].shape[1]:

@@ -31,9 +31,11 @@ class Lesioned(Converted):
 
     silenced: Mapping[str, np.ndarray]
 
-    def _simulation(self, batch: int, threads: int, spikes: Literal["listed", "counted"]) -> snn.Simulation:
+    def _simulation(
+        self, batch: int, threads: int, device: str, spikes: Literal["listed", "counted"]
+    ) -> snn.Simulation:
         # As without lesions, but the silent neurons' thresholds are out of reach.
-        simulation = super()._simulation(batch, threads, spikes)
+        simulation = super()._simulation(batch, threads, device, spikes)
         for layer in self.layers:
             if layer.name in self.silenced:
                 population = self.network.populations[layer.name]

@@ -86,22 +86,31 @@ class Converted:
         """The populations in order."""
         return self.emitted.layers
 
-    def simulation(self, batch: int = 1, threads: int = 1) -> snn.Simulation:
+    def simulation(self, batch: int = 1, threads: int = 1, device: str = "cpu") -> snn.Simulation:
         """Return a simulation of the network for so many samples at once; see `encode` for their input."""
-        return self._simulation(batch, threads, "listed")
+        return self._simulation(batch, threads, device, "listed")
 
-    def _simulation(self, batch: int, threads: int, spikes: Literal["listed", "counted"]) -> snn.Simulation:
-        bits = self.options.weight_bits
-        return snn.Simulation(self.network, dt=1.0, batch=batch, threads=threads, weight_bits=bits, spikes=spikes)
+    def _simulation(
+        self, batch: int, threads: int, device: str, spikes: Literal["listed", "counted"]
+    ) -> snn.Simulation:
+        return snn.Simulation(
+            self.network,
+            dt=1.0,
+            batch=batch,
+            threads=threads,
+            device=device,
+            weight_bits=self.options.weight_bits,
+            spikes=spikes,
+        )
 
-    def _kept_simulation(self, batch: int, threads: int, listed: bool) -> snn.Simulation:
+    def _kept_simulation(self, batch: int, threads: int, device: str, listed: bool) -> snn.Simulation:
         """Return the simulation of the last run, if it fits, since to lower a network takes longer than to run it."""
         # They may be the output, or random input that is told of.
         listed = listed or self.layers[-1].kind != "readout" or self.options.input == "poisson"
         spikes = "listed" if listed else "counted"
-        if self._kept.get("arguments") != (batch, threads, spikes):
-            self._kept["simulation"] = self._simulation(batch, threads, spikes)
-            self._kept["arguments"] = batch, threads, spikes
+        if self._kept.get("arguments") != (batch, threads, device, spikes):
+            self._kept["simulation"] = self._simulation(batch, threads, device, spikes)
+            self._kept["arguments"] = batch, threads, device, spikes
         return self._kept["simulation"]
 
     def encode(self, simulation: snn.Simulation, samples: np.ndarray) -> None:
@@ -120,6 +129,7 @@ class Converted:
         *,
         threads: int = 1,
         batch: int = _BATCH,
+        device: str = "cpu",
         report: Callable[[int], None] | None = None,
         read_from: int = 1,
         margin: float | None = None,
@@ -136,6 +146,8 @@ class Converted:
             On how many threads; it never changes a result.
         batch : int
             Samples simulated together; nor does this.
+        device : str
+            ``"cuda"`` for a graphics card, which some hundred samples at once fill; see `snn.Simulation`.
         report : callable, optional
             Called with the number of samples done, now and then.
         read_from : int
@@ -154,8 +166,10 @@ class Converted:
         readout.check(self.steps, self.layers[-1].layout.size)
         if readout != _WHOLE and any(isinstance(node, Leaky) for node in self.graph.nodes.values()):
             raise ValidationError("read_from and margin are for converted networks; this one spiked before")
+        if margin is not None and device != "cpu":
+            raise ValidationError(f"margin: on device={device!r} no sample leaves early; choose device='cpu'")
         parts, done = [], 0
-        for recording, count, seconds in self._recordings(samples, threads, batch, readout):
+        for recording, count, seconds in self._recordings(samples, threads, batch, device, readout):
             parts.append(self._read(recording, count, seconds, readout))
             done += count
             if report is not None:
@@ -170,7 +184,7 @@ class Converted:
         ValidationError
             As `run`.
         """
-        for recording, count, seconds in self._recordings(samples, threads, batch, _WHOLE):
+        for recording, count, seconds in self._recordings(samples, threads, batch, "cpu", _WHOLE):
             inference = self._read(recording, count, seconds, _WHOLE)
             activations, operations = {}, {}
             if self.options.input == "poisson":
@@ -246,12 +260,12 @@ class Converted:
         return np.moveaxis(change(np.moveaxis(a, axis, 1), self.thresholds[name]), 1, axis)
 
     def _recordings(
-        self, samples: np.ndarray, threads: int, batch: int, readout: Readout
+        self, samples: np.ndarray, threads: int, batch: int, device: str, readout: Readout
     ) -> Iterator[tuple[snn.Recording, int, float]]:
         """Simulate samples; yields recordings, how many samples of each count, and seconds."""
         samples = self._checked(samples)
         batch = min(positive_integer("batch", batch), len(samples))
-        simulation = self._kept_simulation(batch, threads, readout != _WHOLE)
+        simulation = self._kept_simulation(batch, threads, device, readout != _WHOLE)
         for start in range(0, len(samples), batch):
             chosen = samples[start : start + batch]
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])

@@ -25,7 +25,10 @@ _PIECES = 8  # in how many pieces each thread writes its share of the rows
 
 
 class Rows(NamedTuple):
-    """What `build_rows` returns: parts of `Synapses`, `Bundles`, where each bank's begin, and fans by source node."""
+    """What `build_rows` returns: parts of `Synapses`, `Bundles`, where each bank's begin, and fans by source node.
+
+    Where synapses stay keys, `words` are those, and `rows` says where each row begins, and where the last one ends.
+    """
 
     words: np.ndarray
     rows: np.ndarray
@@ -145,8 +148,8 @@ class _Building:
 
         _together(work, self.threads, self.threads)
 
-    def write(self, starts: np.ndarray, counts: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Sort the rows and write them as words; returns the number of words of each row."""
+    def write(self, starts: np.ndarray, counts: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sort the rows and write them as words, in the keys' memory; returns those, and where each row begins."""
         leads = np.repeat(self.bundles.lead, self.sizes[self.bundles.source])
         used = np.zeros(self.row_count, np.int64)
         pieces = _PIECES * self.threads
@@ -158,7 +161,12 @@ class _Building:
             rows.write_rows(low, high, starts, counts, leads, keys, keys.view(np.uint16), used)
 
         _together(work, pieces, self.threads)
-        return used
+        begins = np.empty(self.row_count, np.int64)
+        length = rows.move_together(starts, used, keys.view(np.uint16), begins)
+        keys.resize(length // 4 + 1, refcheck=False)  # gives the rest back
+        words = keys.view(np.uint16)[: length + 1]
+        words[length] = 0  # read by what looks one word beyond a row
+        return words, begins
 
 
 def build_rows(
@@ -169,6 +177,7 @@ def build_rows(
     dt: float,
     seed: int,
     threads: int,
+    sort: bool = True,
 ) -> Rows:
     """Draw all synapses and put them into rows.
 
@@ -184,6 +193,8 @@ def build_rows(
         Step in ms.
     seed : int
     threads : int
+    sort : bool
+        Whether rows are sorted and written as runs; else they stay keys (see `snn.program.rows`), in any order.
 
     Raises
     ------
@@ -196,18 +207,13 @@ def build_rows(
     by_builder = work.count()
     counts = by_builder.sum(axis=0, dtype=np.int64)
     delays = np.repeat(work.bundles.reach - work.bundles.lead + 1, sizes[work.bundles.source])
-    starts = np.cumsum(np.concatenate([[0], rows.room(counts, delays)]))
+    starts = np.cumsum(np.concatenate([[0], rows.room(counts, delays) if sort else counts])).astype(np.int64)
     try:
         keys = np.empty(int(starts[-1]) + 1, np.uint64)
     except MemoryError:
         raise ResourceError(f"no memory for {int(counts.sum()):,} synapses ({starts[-1] * 8 / 1e9:.1f} GB)") from None
     work.fill(starts[:-1] + np.cumsum(by_builder, axis=0, dtype=np.int64) - by_builder, keys)
-    used = work.write(starts, counts, keys)
-    begins = np.empty(len(counts), np.int64)
-    length = rows.move_together(starts, used, keys.view(np.uint16), begins)
-    keys.resize(length // 4 + 1, refcheck=False)  # gives the rest back
-    words = keys.view(np.uint16)[: length + 1]
-    words[length] = 0  # read by what looks one word beyond a row
+    words, begins = work.write(starts, counts, keys) if sort else (keys, starts)
     bundles, fan_out = work.bundles, {}
     for source, first in zip(bundles.source.tolist(), bundles.first_row.tolist(), strict=True):
         fan_out[source] = fan_out.get(source, 0) + counts[first : first + int(sizes[source])]

@@ -9,7 +9,7 @@ import numpy as np
 
 from snn.errors import ValidationError
 from snn.program.neurons import Group
-from snn.program.rows import read_rows
+from snn.program.rows import read_keys, read_rows
 from snn.program.tables import (
     NEURONS,
     Banks,
@@ -35,6 +35,16 @@ class ListedSynapses(NamedTuple):
     targets: np.ndarray
     weights: np.ndarray
     delays: np.ndarray
+
+
+def _read(lists: Synapses | Plastic, first: int, sources: int, lead: int) -> np.ndarray:
+    """Return source, place in the bank, weight and delay of the synapses of a bundle, int64 (4, synapses)."""
+    if lists.words.dtype == np.uint64:
+        return np.stack(read_keys(lists.words, lists.rows[first : first + sources + 1]))
+    rows, none = lists.rows[first : first + sources], np.zeros((4, 0), np.int64)
+    read = np.zeros((4, read_rows(lists.words, rows, lead, *none)), np.int64)
+    read_rows(lists.words, rows, lead, *read)
+    return read
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +150,7 @@ class Program:
         )
         for (lists, bundles, banks), node_of in ((static, np.arange(len(self.names))), (plastic, self.plastic.source)):
             for b in np.flatnonzero(node_of[bundles.source] == ends[0]):
-                rows = lists.rows[bundles.first_row[b] :][: nodes.size[ends[0]]]
-                lead, none = int(bundles.lead[b]), np.zeros((4, 0), np.int64)
-                read = np.zeros((4, read_rows(lists.words, rows, lead, *none)), np.int64)
-                read_rows(lists.words, rows, lead, *read)
+                read = _read(lists, int(bundles.first_row[b]), int(nodes.size[ends[0]]), int(bundles.lead[b]))
                 bank = np.searchsorted(banks.first_bundle, b, side="right") - 1
                 at = banks.slot[bank] + read[1]
                 mine = slots[at] >= 0

@@ -15,6 +15,9 @@ A row is a sequence of *runs*, each behind two words:
 What follows is for the form UNIFORM the weight that all share, int32 in two words, lower half first, and a word a
 synapse, the slot in its bank; for WIDE three words a synapse, slot and weight; for NARROW two, the weight an int16. A
 word that is 0 ends the row.
+
+An engine that delivers all of a row at once has no use for runs: there a synapse is a key of 64 bits, delay (16), slot
+in its bank (16), weight (32), in any order. Row i is then keys rows[i] .. rows[i + 1] - 1.
 """
 
 from __future__ import annotations
@@ -120,8 +123,8 @@ class Synapses(NamedTuple):
     """Weights and lists of synapses; a weight is an int32 multiple of its port's quantum."""
 
     pattern_weights: np.ndarray  # int32: of projections without a list
-    words: np.ndarray  # uint16: the rows of listed synapses (see above)
-    rows: np.ndarray  # int64: where in `words` each row begins, or -1
+    words: np.ndarray  # uint16: the rows of listed synapses (see above); uint64: their keys
+    rows: np.ndarray  # int64: where in `words` each row begins, or -1; of keys, (rows + 1): where each begins
 
 
 class Plastic(NamedTuple):

@@ -155,6 +155,21 @@ def test_reset_and_counted_spikes():
         np.testing.assert_array_equal(first.counts(name), listed.spikes[name].counts())
 
 
+def test_spikes_are_counted_on_the_device():
+    counted = []
+    for device in ("cpu", "cuda"):
+        network = test_engine.random_network(5, "mixed")
+        simulation = snn.Simulation(network, dt=test_engine.DT, device=device, batch=2, spikes="counted")
+        simulation.run(1.5)
+        simulation.run(1.5)
+        counted.append(simulation.recording)
+    cpu, cuda = counted
+    np.testing.assert_array_equal(cpu.events, cuda.events)
+    for name in cpu.counted:
+        np.testing.assert_array_equal(cpu.counts(name), cuda.counts(name))
+    assert sum(int(cpu.counts(name).sum()) for name in cpu.counted) > 5
+
+
 def test_state_and_restore():
     engine = snn.Simulation(plastic_network(), dt=0.1, device="cuda", batch=2)._engine
     engine.advance(15)

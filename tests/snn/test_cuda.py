@@ -62,6 +62,16 @@ def test_without_a_card_the_error_says_what_to_do():
         snn.Simulation(net, device="cuda:99")
 
 
+def numbers_in(kind):
+    """Return how many numbers numba-cuda hands to a kernel for an argument; it knows no None."""
+    from numba import types as kinds
+
+    if isinstance(kind, kinds.BaseTuple):
+        return sum(map(numbers_in, kind))
+    assert isinstance(kind, kinds.Array | kinds.Number | kinds.Boolean), kind
+    return 5 + 2 * kind.ndim if isinstance(kind, kinds.Array) else 1
+
+
 class Paper:
     """A device of which only the compiler is there: what is launched is compiled and kept."""
 
@@ -87,6 +97,7 @@ class Paper:
         from numba.cuda.typing.typeof import typeof
 
         from snn.cuda import signature, uncontracted
+        from snn.engines.grid_cuda.tables import REACHED
 
         kinds = tuple(map(signature, arguments))
         if (function, kinds) in self.known:
@@ -94,9 +105,12 @@ class Paper:
         self.known.add((function, kinds))
         assert kinds == tuple(map(typeof, arguments))  # so that what a launch calls is what was compiled for it
         with uncontracted():
-            self.compiled.append(cuda.compile_ptx(function.py_func, kinds, cc=self.cc)[0])
-        if hasattr(arguments[2], "reached"):
-            arguments[2].reached[0] = arguments[4].last
+            code = cuda.compile_ptx(function.py_func, kinds, cc=self.cc)[0]
+        entry = code[code.index(".entry") :]
+        assert entry[: entry.index(")")].count(".param") == sum(map(numbers_in, kinds))
+        self.compiled.append(code)
+        if hasattr(arguments[2], "marks"):
+            arguments[2].marks[REACHED] = arguments[4].last
 
 
 def paper_of(cc, engine, monkeypatch):
@@ -167,6 +181,23 @@ def test_kernels_of_staircase_networks_compile_without_a_card(cc, monkeypatch):
     for code in paper.compiled:
         assert f".target sm_{cc[0]}{cc[1]}" in code
         assert not re.search(r"(mul|add|sub)\.f64", code)
+
+
+@COMPILER
+def test_kernels_compile_with_a_numpy_that_has_no_row_stack():
+    code = """
+import numpy
+vars(numpy).pop("row_stack", None)
+from numba import types
+from snn.cuda import cuda
+assert not hasattr(numpy, "row_stack")
+def kernel(array):
+    cuda.atomic.add(array, 0, 1)
+print(cuda.compile_ptx(kernel, (types.int64[::1],), cc=(9, 0))[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, cwd=HERE)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"(atom|red)\S*\.add\.u64", done.stdout), done.stdout
 
 
 @COMPILER

@@ -29,11 +29,10 @@ def varying_trains(tables, memory, span, sample, s, k, words, place):
 
 
 @internal
-def go_on(tables, memory, span, sample, node, train):
-    """Find the next spike of a train."""
+def go_on(tables, memory, span, stream, sample, node, train):
+    """Find the next spike of a train, whose node has this stream of random numbers."""
     renewals, at = tables.varying.renewals, tables.varying.renewals.first[node] + train
     order, number = renewals.order[at], memory.draws[sample, at]
-    stream = tables.nodes.stream[node]
     # The first interval is a fraction of one that is longer the more of the time it takes up.
     own = order + 1.0 if number == 0 else order
     value, uniform = gamma(own, span.seed, stream, train, number, span.first_sample + sample)
@@ -54,10 +53,10 @@ def gamma_trains(tables, memory, span, sample, s, k, place):
         if memory.next_steps[sample, first + i] > k:
             continue
         if memory.draws[sample, first + i] == 0:
-            go_on(tables, memory, span, sample, node, i)
+            go_on(tables, memory, span, tables.nodes.stream[node], sample, node, i)
             if memory.next_steps[sample, first + i] > k:
                 continue
         memory.ids[sample, place] = i
         place += 1
-        go_on(tables, memory, span, sample, node, i)
+        go_on(tables, memory, span, tables.nodes.stream[node], sample, node, i)
     return place

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snn.cuda import Device
+from snn.cuda import ABSENT, Device
 from snn.engines.contract import Spikes
 from snn.engines.grid import Grid
 from snn.engines.grid_cpu import kernel as on_cpu
@@ -14,7 +14,17 @@ from snn.engines.grid_cpu.driving import Driving
 from snn.engines.grid_cpu.engine import tables_of
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.grid_cuda.kernel import run
-from snn.engines.grid_cuda.tables import Layout, Memory, Sizes, Span, lay_out
+from snn.engines.grid_cuda.tables import (
+    FIRST_RATE,
+    REACHED,
+    SPIKES,
+    TICKS,
+    Layout,
+    Memory,
+    Sizes,
+    Span,
+    lay_out,
+)
 from snn.errors import BackendUnavailable, ResourceError
 from snn.program import Group, Program
 from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
@@ -22,7 +32,7 @@ from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 _LONGEST = 4096  # steps of a span
 _SPIKE_BYTES = 512 * 2**20  # room for the spikes of one
 _TRACE_BYTES = 256 * 2**20
-_FILLED = ("sums", "flows", "pending", "counters", "counted", "bests", "next_steps", "next_times", "draws")
+_FILLED = ("sums", "flows", "marks", "counters", "counted", "bests", "next_steps", "next_times", "draws")
 
 
 class GridCuda(Grid):
@@ -41,6 +51,8 @@ class GridCuda(Grid):
         Number of the first sample, on which its random input depends.
     device : str
         ``"cuda"``, or ``"cuda:1"`` and so on.
+    counting : bool
+        Whether spikes are counted, for `take_counts`, and not listed, for `take_spikes`.
 
     Raises
     ------
@@ -50,15 +62,20 @@ class GridCuda(Grid):
         If the arrays do not fit into its memory, or it cannot hold the kernel.
     """
 
-    def __init__(self, program: Program, batch: int, threads: int, seed: int, first_sample: int, device: str):
+    def __init__(
+        self, program: Program, batch: int, threads: int, seed: int, first_sample: int, device: str, counting: bool
+    ):
         super().__init__(program, batch, seed)
-        self.device = Device(device)
+        self.device, self.counting = Device(device), counting
+        self._read: dict[tuple[int, str], np.ndarray] = {}  # state variables of groups, downloaded since the last span
         tables, space = tables_of(program)
         driving = [program.inputs[name] for name in program.current_sources]
         self.driving = Driving(tables, driving, [on_cpu.make_scratch(space, 0) for _ in range(threads)])
-        layout = lay_out(program, self.driving, threads)
+        layout = lay_out(program, self.driving)
         courses, shifts = scaled(program.varying.courses, self.driving.bits)
-        on_host = layout.tables._replace(varying=program.varying._replace(courses=courses))
+        on_host = layout.tables
+        if on_host.varying:
+            on_host = on_host._replace(varying=program.varying._replace(courses=courses))
         memory = self._memory(layout, shifts)
         columns = [type(g.state)(*(np.repeat(c[None], batch, axis=0) for c in g.state)) for g in program.groups]
         self._require(layout, on_host, memory, columns)
@@ -80,6 +97,7 @@ class GridCuda(Grid):
             raise ResourceError(f"{batch:,} samples are more than the device's lists can count; choose a smaller batch")
         traces = rows // int(probes.every.min()) + 1 if len(probes.every) else 0
         room = max(3 * batch * units, min(rows * batch * units, _SPIKE_BYTES // 8))
+        room = 2**62 if self.counting else room
         trains = int(program.nodes.size[program.nodes.kind == POISSON_TRAINS].sum())
         renewals, counters = len(program.varying.renewals.order), program.sizes["counters"]
         self.sizes = Sizes(
@@ -91,29 +109,25 @@ class GridCuda(Grid):
             days=layout.days,
             rows=rows,
             entries=batch * layout.entries,
+            pieces=batch * layout.pieces,
             counters=counters,
             room=room,
         )
-        entries = 2 * self.sizes.entries
+        entries, pieces = 2 * self.sizes.entries, 2 * self.sizes.pieces
         return Memory(
             sums=np.zeros(layout.days * batch * program.slots, np.int64),
             flows=np.zeros(batch * program.flows, np.int64),
-            pending=np.zeros(2, np.int64),
-            entry_piece=np.zeros(entries, np.int64),
-            entry_outlet=np.zeros(entries, np.int32),
-            entry_unit=np.zeros(entries, np.int32),
-            entry_sample=np.zeros(entries, np.int32),
-            entry_share=np.zeros(entries, np.int32),
+            marks=np.zeros(5 * TICKS // 4, np.int64),
+            piece_entry=np.zeros(pieces, np.int32),
+            entries=np.zeros((entries, 4), np.int64),
             last=np.zeros((batch, layout.states), np.int64),
             u=np.zeros((batch, layout.states)),
             x=np.zeros((batch, layout.states)),
             counters=np.zeros(batch * counters, np.int64),
             counted=np.zeros(layout.days * batch * counters, np.int64),
             bests=np.zeros((batch, program.sizes["bests"]), np.int64),
-            spikes=np.zeros(room, np.int64),
-            spike_count=np.zeros(1, np.int64),
-            reached=np.zeros(1, np.int64),
-            ticks=np.zeros(4, np.int64),
+            spikes=ABSENT if self.counting else np.zeros(room, np.int64),
+            tally=np.zeros(batch * units, np.int64) if self.counting else ABSENT,
             drives=np.zeros((int(program.currents.size.sum()) + len(program.varying.currents.mean), batch), np.int64),
             rates=np.zeros((1, trains), np.uint64),
             traces=np.zeros((batch, traces, int(widths.sum()))),
@@ -139,7 +153,7 @@ class GridCuda(Grid):
 
     def _set_rates(self, node: int, thresholds: np.ndarray) -> None:
         rates = self.device.download(self.memory.rates)
-        first = int(self.device.download(self.tables.nodes.first_rate)[node])
+        first = int(self.device.download(self.tables.nodes)[node, FIRST_RATE])
         rates = np.repeat(rates, max(len(thresholds) // len(rates), 1), axis=0)
         rates[:, first : first + thresholds.shape[1]] = thresholds
         self.memory = self.memory._replace(rates=self.device.upload(rates))
@@ -161,7 +175,7 @@ class GridCuda(Grid):
 
     def reset(self, first_sample: int) -> None:
         """Go back to time 0 and the initial state; inputs and parameters stay as they are set."""
-        self.step, self.last_steps, self.first_sample = 0, 0, first_sample
+        self.step, self.last_steps, self.first_sample, self._read = 0, 0, first_sample, {}
         for name in _FILLED:
             self.device.overwrite(getattr(self.memory, name), np.zeros((), np.int64))
         self.device.overwrite(self.memory.last, np.full((), -1))
@@ -175,15 +189,18 @@ class GridCuda(Grid):
 
     def advance(self, goal: int) -> bool:
         """Run a span towards step `goal`; returns whether it is reached."""
+        self._read = {}
         span = Span(self.step, min(goal, self.step + self.sizes.rows), self.seed, self.first_sample)
         self._give_trains(span)
-        self.device.overwrite(self.memory.spike_count, np.zeros((), np.int64))
+        self.device.overwrite(self.memory.marks[SPIKES : SPIKES + 1], np.zeros((), np.int64))
+        if self.counting:
+            self.device.overwrite(self.memory.tally, np.zeros((), np.int64))
         groups = tuple(
             Group(parameters, state, group.arrivals)
             for parameters, state, group in zip(self._on_device, self.states, self.program.groups, strict=True)
         )
         run(self.device, self.tables, groups, self.memory, self.sizes, span, self.batch * self.sizes.units)
-        reached = int(self.device.download(self.memory.reached)[0])
+        reached = int(self.device.download(self.memory.marks)[REACHED])
         self.last_steps, self.step = reached - self.step, reached
         self._check_finite()
         return self.step == goal
@@ -211,12 +228,14 @@ class GridCuda(Grid):
     def variable(self, name: str, variable: str) -> np.ndarray:
         """Return a state variable of a population now, (samples, neurons)."""
         nodes, node = self.program.nodes, self.program.names.index(name)
-        column = self.device.download(getattr(self.states[nodes.group[node]], variable))
-        return column[:, nodes.offset[node] : nodes.offset[node] + nodes.size[node]]
+        key = int(nodes.group[node]), variable
+        if key not in self._read:
+            self._read[key] = self.device.download(getattr(self.states[key[0]], variable))
+        return self._read[key][:, nodes.offset[node] : nodes.offset[node] + nodes.size[node]]
 
     def _last_spikes(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return sample, row and neuron of the spikes of the last span, in this order, by node."""
-        count = int(self.device.download(self.memory.spike_count)[0])
+        count = int(self.device.download(self.memory.marks)[SPIKES])
         codes = np.sort(self.device.download(self.memory.spikes[:count])) if count else np.zeros(0, np.int64)
         row, unit = np.divmod(codes, self.sizes.units)
         sample, row = np.divmod(row, self.sizes.rows)
@@ -240,12 +259,11 @@ class GridCuda(Grid):
         And the number of synapses reached by the spikes of each sample, int64 (samples,).
         """
         counts, events = {}, np.zeros(self.batch, np.int64)
-        for name, (sample, _, neuron) in self._last_spikes().items():
-            fan_out = self.program.fan_out[name]
-            size = len(fan_out)
-            counted = np.bincount(sample * size + neuron, minlength=self.batch * size).astype(np.int64)
-            counts[name] = counted.reshape(self.batch, size)
-            events += counts[name] @ fan_out
+        tally = self.device.download(self.memory.tally).reshape(self.batch, -1)
+        first = np.cumsum([0, *self.program.nodes.size]).tolist()
+        for node, name in enumerate(self.program.names):
+            counts[name] = tally[:, first[node] : first[node + 1]]
+            events += counts[name] @ self.program.fan_out[name]
         return counts, events
 
     def _traces(self) -> np.ndarray:
@@ -258,7 +276,7 @@ class GridCuda(Grid):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
-        self.step, self.last_steps = state["step"], state["last_steps"]
+        self.step, self.last_steps, self._read = state["step"], state["last_steps"], {}
         self.memory = self.device.upload(state["memory"])
         self.states = [self.device.upload(one) for one in state["states"]]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from snn.cuda import SIMULATED, Device, cuda, kernel, ticks
 from snn.engines.grid_cuda.delivery import arrive
-from snn.engines.grid_cuda.tables import Memory, Sizes, Span, Tables
+from snn.engines.grid_cuda.tables import REACHED, SPIKES, TICKS, Memory, Sizes, Span, Tables
 from snn.engines.grid_cuda.trains import draw_trains
 from snn.engines.grid_cuda.update import update
 
@@ -27,7 +27,7 @@ def advance(tables, groups, memory, sizes, span):
     grid.sync()
     while going:
         k += 1
-        going = k < span.last and memory.spike_count[0] + 2 * sizes.samples * sizes.units <= sizes.room
+        going = k < span.last and memory.marks[SPIKES] + 2 * sizes.samples * sizes.units <= sizes.room
         begun = ticks()
         arrive(tables, memory, sizes, k, thread, threads)
         arrived = ticks()
@@ -39,12 +39,12 @@ def advance(tables, groups, memory, sizes, span):
         updated = ticks()
         grid.sync()
         if thread == 0:
-            memory.ticks[0] += arrived - begun
-            memory.ticks[1] += met - arrived
-            memory.ticks[2] += updated - met
-            memory.ticks[3] += ticks() - updated
+            memory.marks[TICKS] += arrived - begun
+            memory.marks[TICKS + 1] += met - arrived
+            memory.marks[TICKS + 2] += updated - met
+            memory.marks[TICKS + 3] += ticks() - updated
     if thread == 0:
-        memory.reached[0] = k
+        memory.marks[REACHED] = k
 
 
 @kernel
@@ -71,9 +71,9 @@ def run(device: Device, tables: Tables, groups: Any, memory: Memory, sizes: Size
     device.launch(_draw_trains, work, tables, memory, sizes, span, k + 1)
     while going:
         k += 1
-        going = k < span.last and memory.spike_count[0] + 2 * sizes.samples * sizes.units <= sizes.room
+        going = k < span.last and memory.marks[SPIKES] + 2 * sizes.samples * sizes.units <= sizes.room
         device.launch(_arrive, work, tables, memory, sizes, k)
         device.launch(_update, work, tables, groups, memory, sizes, span, k)
         if going:
             device.launch(_draw_trains, work, tables, memory, sizes, span, k + 1)
-    memory.reached[0] = k
+    memory.marks[REACHED] = k

@@ -1,66 +1,82 @@
 """A Program's tables as the device's time loop reads them, and what it writes.
 
 A *unit* is a neuron or a train, counted node after node, populations first. An *outlet* is a way for spikes out of a
-node: its listed synapses, those of one plastic projection, or one projection that follows a pattern. When a unit spikes
-an *entry* for each of its outlets is put on the list of what the next step delivers.
+node: a bundle of listed or plastic synapses, or one projection that follows a pattern. When a unit spikes an *entry*
+for each of its outlets is put on the list of what the next step delivers, and each of its *pieces* on another.
 
-There are no blocks of work and no calendar here, unlike on the CPU: a spike's synapses are all delivered at once, each
-to the sums of the step in which it arrives, of which as many steps are kept as the longest delay has.
+A step is short, and in it a thread waits some five hundred cycles for each number that it must read before it knows
+where the next one is, and half as long for the address of an array that it has not used for a while. So tables are few,
+with a row a thing, and are `ABSENT` where a network has no use for what reads them, which is then not compiled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from snn.cuda import ABSENT
 from snn.engines.grid_cpu.driving import Driving
-from snn.engines.grid_cuda.listing import Rows, flatten
+from snn.poisson import PoissonTables
 from snn.program import Program
-from snn.program.tables import MAX_POOL2D, NEURONS, ONE_TO_ONE, POISSON_TRAINS, Banks, Noise, Probes
+from snn.program.tables import MAX_POOL2D, NEURONS, ONE_TO_ONE, POISSON_TRAINS, Probes
 from snn.program.varying import Varying
 
 LISTED, PLASTIC = 5, 6  # kinds of outlets, beside those of patterns
 PIECE = 128  # synapses of an entry that one team of threads takes on
 
 
-class Nodes(NamedTuple):
-    """A row a node, int64; see `snn.program.tables.Nodes` for those of the same names."""
+# Columns of `nodes`, int64; see `snn.program.tables.Nodes` for those of the same names.
+KIND, ACTIVE_FROM, ACTIVE_UNTIL, FIRST_NOISE, FIRST_CURRENT, STREAM = range(6)
+FIRST_OUTLET = 6  # outlets from here up to that of the next row are the node's; likewise:
+FIRST_POOL = 7  # into `pools`
+FIRST_RATE = 8  # of Poisson trains, into `rates`
 
-    kind: np.ndarray
-    size: np.ndarray
-    group: np.ndarray
-    offset: np.ndarray
-    flow: np.ndarray
-    quantum: np.ndarray
-    active_from: np.ndarray
-    active_until: np.ndarray
-    first_noise: np.ndarray
-    first_current: np.ndarray
-    stream: np.ndarray
-    first_unit: np.ndarray
-    first_outlet: np.ndarray  # outlets first_outlet[i] .. first_outlet[i + 1] - 1 are node i's
-    first_pool: np.ndarray  # likewise into `pools`
-    first_rate: np.ndarray  # of Poisson trains, into `rates`
+# Columns of `units`, int32.
+NODE = 0
+NUMBER = 1  # in its node
+GROUP = 2
+COLUMN = 3  # in its group
+SLOT = 4  # of its first port
+STRIDE = 5  # from one port's slot to the next one's
+QUANTUM = 6  # place of its first port in `quanta`
+
+# Columns of `outlets`, int64.
+OUTLET_KIND = 0
+LATE = 1  # 1 for neurons, whose spikes of one step are delivered in the next; 0 for trains
+FIRST_ROW = 2  # listed synapses: into Rows.first
+OUTLET_SLOT = 3  # of their bank
+PROJECTION = 4  # of `Plastic`
+FIRST_STATE = 5  # plastic synapses: into `last`, `u` and `x`
+
+# Columns of `noise`, int64; see `snn.program.tables.Noise`.
+NOISE_PORT, NOISE_START, NOISE_STOP, NOISE_WEIGHT, NOISE_STREAM, NOISE_RATE = range(6)
+
+# Columns of `entries`, int64: two numbers of 32 bits each, the first in the lower half.
+PIECE_AND_COUNT = 0  # the first of its pieces, and how many synapses it has
+FIRST_SYNAPSE = 1  # one number: of those that are listed
+OUTLET_AND_SAMPLE = 2
+SOURCE_AND_SHARE = 3
+
+# Places in `marks`, int64, each with a cache line of its own.
+PENDING = 0, 16  # entries of even and odd steps, times 2^32, plus their pieces
+SPIKES = 32  # how many there are in the span
+REACHED = 48  # the last step done
+TICKS = 64  # of a clock, spent by one thread in arrivals, at the barrier, in updates, and there
 
 
-class Units(NamedTuple):
-    """A row a unit."""
+class Rows(NamedTuple):
+    """Listed and plastic synapses: keys first[row] .. first[row + 1] - 1 are those of a source in a bank."""
 
-    node: np.ndarray  # int32
-    slot: np.ndarray  # int64: of its first port
-    stride: np.ndarray  # int64: from one port's slot to the next one's
+    keys: np.ndarray  # uint64: see `snn.program.tables`
+    first: np.ndarray  # int64 (rows + 1)
 
 
-class Outlets(NamedTuple):
-    """A row an outlet, int64."""
+class Patterns(NamedTuple):
+    """A row an outlet, int64: what those of patterns have beside that; see `snn.program.tables.Projections`."""
 
-    kind: np.ndarray
-    late: np.ndarray  # 1 for neurons, whose spikes of one step are delivered in the next; 0 for trains
-    first_row: np.ndarray  # listed synapses: into Rows.first
-    projection: np.ndarray  # of `Plastic`, or of `Projections`
-    first_state: np.ndarray  # plastic synapses: into `last`, `u` and `x`
-    target: np.ndarray  # patterns: first unit of the target
+    target: np.ndarray  # first unit of the target
     port: np.ndarray
     delay: np.ndarray
     first_weight: np.ndarray
@@ -93,20 +109,30 @@ class Currents(NamedTuple):
     weights: np.ndarray
 
 
-class Tables(NamedTuple):
-    """All of them; see `snn.program` for those that are not here."""
+class RandomCounts(NamedTuple):
+    """Poisson input whose rate is constant."""
 
-    nodes: Nodes
-    units: Units
-    outlets: Outlets
+    noise: np.ndarray  # int64: see above
+    rates: np.ndarray  # int32
+    counts: PoissonTables
+
+
+class Tables(NamedTuple):
+    """All of them; see above, and `snn.program`."""
+
+    nodes: np.ndarray
+    units: np.ndarray
+    outlets: np.ndarray
     rows: Rows
     weights: np.ndarray  # int32: of patterns
-    plastic: Shares
-    pools: np.ndarray  # int64: outlets that pool by maximum, by target
-    noise: Noise
-    currents: Currents
-    varying: Varying
-    probes: Probes
+    patterns: Patterns | tuple[()]
+    plastic: Shares | tuple[()]
+    pools: np.ndarray | tuple[()]  # int64: outlets that pool by maximum, by target
+    trains: np.ndarray | tuple[()]  # int64: the nodes that are populations of trains
+    noise: RandomCounts | tuple[()]
+    currents: Currents | tuple[()]
+    varying: Varying | tuple[()]
+    probes: Probes | tuple[()]
     quanta: np.ndarray
 
 
@@ -121,6 +147,7 @@ class Sizes(NamedTuple):
     days: int  # steps whose sums are kept
     rows: int  # steps of a span, at most
     entries: int  # room for them
+    pieces: int  # room for them
     counters: int
     room: int  # for spikes
 
@@ -130,22 +157,17 @@ class Memory(NamedTuple):
 
     sums: np.ndarray  # int64 (days x samples x slots)
     flows: np.ndarray  # int64 (samples x neurons)
-    pending: np.ndarray  # int64 (2): entries of even and odd steps, times 2^32, plus their pieces
-    entry_piece: np.ndarray  # int64 (2 x entries): the first of each entry's pieces
-    entry_outlet: np.ndarray  # int32 (2 x entries)
-    entry_unit: np.ndarray  # int32 (2 x entries): number in its node
-    entry_sample: np.ndarray  # int32 (2 x entries)
-    entry_share: np.ndarray  # int32 (2 x entries)
+    marks: np.ndarray  # int64: see above
+    piece_entry: np.ndarray  # int32 (2 x pieces): the entry of each piece
+    entries: np.ndarray  # int64 (2 x entries, 4): see above
     last: np.ndarray  # as in grid_cpu.plastic, (samples, plastic rows)
     u: np.ndarray
     x: np.ndarray
     counters: np.ndarray  # int64 (samples x sources of max-pooling)
     counted: np.ndarray  # int64 (days x samples x such sources): what is to be added to `counters` in each step
     bests: np.ndarray  # int64 (samples, targets of max-pooling)
-    spikes: np.ndarray  # int64: (sample x rows + row) x units + unit
-    spike_count: np.ndarray  # int64 (1)
-    reached: np.ndarray  # int64 (1): the last step done
-    ticks: np.ndarray  # int64 (4): of a clock, spent by one thread in arrivals, at the barrier, in updates, and there
+    spikes: np.ndarray | tuple[()]  # int64: (sample x rows + row) x units + unit; absent where spikes are counted
+    tally: np.ndarray | tuple[()]  # int64 (samples x units): how often each has spiked in the span; or absent
     drives: np.ndarray  # int64 (targets of currents, then of noise currents; samples)
     rates: np.ndarray  # uint64 (samples or 1, trains)
     traces: np.ndarray  # float64 (samples, rows, recorded variables)
@@ -176,8 +198,17 @@ class Layout(NamedTuple):
     states: int  # of sources of plastic synapses
 
 
-def _places(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return node, first slot and stride of every unit."""
+def _table(columns: Iterable, dtype: Any = np.int64) -> np.ndarray:
+    """Return columns side by side, as many as a power of two."""
+    columns = list(columns)
+    width = 1 << (len(columns) - 1).bit_length()
+    table = np.zeros((max(map(len, columns)), width), dtype)
+    for position, column in enumerate(columns):
+        table[: len(column), position] = column
+    return table
+
+
+def _units(program: Program) -> np.ndarray:
     nodes, slices = program.nodes, program.slices
     node = np.repeat(np.arange(len(nodes.size)), nodes.size)
     first_unit = np.cumsum([0, *nodes.size])
@@ -186,7 +217,13 @@ def _places(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         mine = slice(first_unit[i] + slices.start[s], first_unit[i] + slices.stop[s])
         stride[mine] = slices.stop[s] - slices.start[s]
         slot[mine] = slices.slot[s] + np.arange(stride[mine].size)
-    return node.astype(np.int32), slot, stride
+    number = np.arange(len(node)) - first_unit[node]
+    columns = node, number, nodes.group[node], nodes.offset[node] + number, slot, stride, nodes.quantum[node]
+    return _table(columns, np.int32)
+
+
+_OUTLETS = "kind", "late", "first_row", "slot", "projection", "first_state"
+_NOISE = "port", "start", "stop", "weight", "stream", "first_rate"
 
 
 def _most(outlet: dict) -> int:
@@ -225,70 +262,77 @@ def _currents(program: Program, driving: Driving) -> Currents:
     )
 
 
-def lay_out(program: Program, driving: Driving, threads: int) -> Layout:
-    """Turn a Program's tables into the device's, on the host.
+def _lists(program: Program) -> tuple[Rows, list[dict]]:
+    """Return all rows of keys, and an outlet for each bundle of them."""
+    static, plastic, outlets = program.synapses, program.plastic, []
+    rows = Rows(static.words, static.rows)
+    if len(plastic.source):
+        keys = np.concatenate([static.words[: static.rows[-1]], plastic.words])
+        rows = Rows(keys, np.concatenate([static.rows[:-1], static.rows[-1] + plastic.rows]))
+    parts = [(LISTED, program.bundles, program.banks, np.arange(len(program.names)), 0)]
+    parts += [(PLASTIC, plastic.bundles, plastic.banks, plastic.source, len(static.rows) - 1)]
+    for kind, bundles, banks, node_of, before in parts:
+        for b, (number, row) in enumerate(zip(bundles.source.tolist(), bundles.first_row.tolist(), strict=True)):
+            slot = int(banks.slot[np.searchsorted(banks.first_bundle, b, side="right") - 1])
+            outlets.append(
+                {"kind": kind, "source": int(node_of[number]), "first_row": before + row, "slot": slot}
+                | {"projection": number, "first_state": row}
+            )
+    return rows, outlets
 
-    Raises
-    ------
-    ResourceError
-        If the synapses, listed one by one, do not fit into the host's memory.
-    """
+
+def lay_out(program: Program, driving: Driving) -> Layout:
+    """Turn a Program's tables into the device's, on the host."""
     nodes, projections, plastic = program.nodes, program.projections, program.plastic
-    late, first_unit = (nodes.kind == NEURONS).astype(np.int64), np.cumsum([0, *nodes.size])
-    lists: list[tuple[Any, Any, Banks, int]] = []
-    outlets = []
-    nothing = dict.fromkeys(Outlets._fields, 0) | {"geometry": np.zeros(12, np.int64)}
-    parts = [(LISTED, program.synapses, program.bundles, program.banks, np.arange(len(nodes.size)))]
-    parts += [(PLASTIC, plastic, plastic.bundles, plastic.banks, plastic.source)]
-    for kind, synapses, bundles, banks, node_of in parts:
-        for number in np.unique(bundles.source).tolist():
-            outlets.append(nothing | {"kind": kind, "source": int(node_of[number]), "projection": number})
-            lists.append((synapses, bundles, banks, number))
-    sizes = [int(nodes.size[outlet["source"]]) for outlet in outlets]
-    rows, states = flatten(lists, sizes, threads), 0
-    for outlet, size, first in zip(outlets, sizes, np.cumsum([0, *sizes]).tolist(), strict=False):
-        outlet["first_row"], outlet["first_state"] = first, states
-        states += size if outlet["kind"] == PLASTIC else 0
+    first_unit = np.cumsum([0, *nodes.size])
+    names = *_OUTLETS, *Patterns._fields
+    nothing = dict.fromkeys(names, 0) | {"geometry": np.zeros(12, np.int64)}
+    rows, lists = _lists(program)
+    outlets = [nothing | outlet for outlet in lists]
     pieces = int((-(-np.diff(rows.first) // PIECE)).sum())
     pools = []
     for node in range(len(nodes.size)):
         for j in program.incoming[nodes.first_incoming[node] : nodes.first_incoming[node + 1]]:
-            names = "kind", "source", "port", "delay", "first_weight", "first_counter", "first_best", "geometry"
-            outlet = {name: getattr(projections, name)[j] for name in names}
-            outlets.append(nothing | outlet | {"projection": j, "target": first_unit[node]})
+            taken = "kind", "source", "port", "delay", "first_weight", "first_counter", "first_best", "geometry"
+            outlet = {name: getattr(projections, name)[j] for name in taken}
+            outlets.append(nothing | outlet | {"target": first_unit[node]})
             pieces += int(nodes.size[outlet["source"]]) * -(-_most(outlet) // PIECE)
             pools += [(node, len(outlets) - 1)] if outlet["kind"] == MAX_POOL2D else []
-    order = np.argsort([outlet["source"] for outlet in outlets], kind="stable")
-    sources = np.array([outlets[o]["source"] for o in order], np.int64)
+    unsorted = np.array([outlet["source"] for outlet in outlets], np.int64)
+    order = np.argsort(unsorted, kind="stable")
+    sources = unsorted[order]
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
-    columns = {
-        name: np.array([outlets[o][name] for o in order], np.int64) for name in Outlets._fields if name != "late"
-    }
+    columns = {name: np.array([outlets[o][name] for o in order], np.int64) for name in names}
     columns["geometry"] = columns["geometry"].reshape(len(order), 12)
+    columns["late"] = nodes.kind[sources] == NEURONS
+    patterned = len(outlets) > len(lists)
+    varying = program.varying if program.varying.anything else ABSENT
+    currents = _currents(program, driving) if varying or len(program.currents.start) else ABSENT
     counted = np.arange(len(nodes.size) + 1)
     trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
-    kept = {name: getattr(nodes, name) for name in Nodes._fields if hasattr(nodes, name)}
+    before = np.cumsum([0, *trains])[:-1]
+    firsts = [np.searchsorted(sources, counted), np.searchsorted([node for node, _ in pools], counted), before]
+    taken = nodes.kind, nodes.active_from, nodes.active_until, nodes.first_noise, nodes.first_current, nodes.stream
+    noise = program.noise
     tables = Tables(
-        nodes=Nodes(
-            **kept,
-            first_unit=first_unit[:-1].astype(np.int64),
-            first_outlet=np.searchsorted(sources, counted).astype(np.int64),
-            first_pool=np.searchsorted([node for node, _ in pools], counted).astype(np.int64),
-            first_rate=np.cumsum([0, *trains])[:-1].astype(np.int64),
-        ),
-        units=Units(*_places(program)),
-        outlets=Outlets(**columns, late=late[sources]),
+        nodes=_table([*taken, *firsts]),
+        units=_units(program),
+        outlets=_table(columns[name] for name in _OUTLETS),
         rows=rows,
         weights=program.synapses.pattern_weights,
-        plastic=Shares(*(getattr(plastic, name) for name in Shares._fields)),
-        pools=np.array([number[o] for _, o in pools], np.int64),
-        noise=program.noise,
-        currents=_currents(program, driving),
-        varying=program.varying,
-        probes=program.probes,
+        patterns=Patterns(*(columns[name] for name in Patterns._fields)) if patterned else ABSENT,
+        plastic=Shares(*(getattr(plastic, name) for name in Shares._fields)) if len(plastic.source) else ABSENT,
+        pools=np.array([number[o] for _, o in pools], np.int64) if pools else ABSENT,
+        trains=np.flatnonzero(nodes.kind != NEURONS) if (nodes.kind != NEURONS).any() else ABSENT,
+        noise=RandomCounts(_table(getattr(noise, name) for name in _NOISE), noise.rates, noise.counts)
+        if len(noise.start)
+        else ABSENT,
+        currents=currents,
+        varying=varying,
+        probes=program.probes if len(program.probes.node) else ABSENT,
         quanta=program.quanta,
     )
     reaches = program.bundles.reach, plastic.bundles.reach, projections.delay
     days = 1 + int(max(reach.max(initial=0) for reach in reaches))
-    return Layout(tables, days, int(nodes.size[sources].sum()), pieces, states)
+    return Layout(tables, days, int(nodes.size[sources].sum()), pieces, max(len(plastic.rows) - 1, 0))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba.extending import overload
 
 from snn import structs
-from snn.cuda import in_kernels, on_device
+from snn.cuda import device_part, in_kernels, on_device
 from snn.engines.grid_cpu import update as on_cpu
 from snn.engines.grid_cuda import varying
 from snn.engines.grid_cuda.delivery import pool, speak
+from snn.engines.grid_cuda.tables import (
+    ACTIVE_FROM,
+    ACTIVE_UNTIL,
+    COLUMN,
+    GROUP,
+    NODE,
+    NUMBER,
+    QUANTUM,
+    SLOT,
+    STRIDE,
+)
 from snn.neurons import step
 
 _load, _store, _number_of = in_kernels(structs.load), in_kernels(structs.store), in_kernels(structs.number_of)
@@ -67,39 +79,45 @@ def _value_of_group_compiled(groups, g, *arguments):
     return choose
 
 
-@on_device
-def _record(tables, groups, memory, span, sample, node, i, k):
-    """Copy the recorded variables of neuron `i` of a node after step `k`."""
-    nodes, probes = tables.nodes, tables.probes
+@device_part("probes")
+def _record(tables, groups, memory, span, sample, unit, k):
+    """Copy the recorded variables of a neuron after step `k`."""
+    units, probes = tables.units, tables.probes
+    node, i = units[unit, NODE], units[unit, NUMBER]
     for p in range(len(probes.node)):
         every = probes.every[p]
         if probes.node[p] == node and k % every == 0 and probes.start[p] <= i < probes.stop[p]:
             row, column = k // every - span.first // every - 1, probes.first[p] + i - probes.start[p]
-            value = value_of_group(groups, nodes.group[node], sample, nodes.offset[node] + i, probes.variable[p])
+            value = value_of_group(groups, units[unit, GROUP], sample, units[unit, COLUMN], probes.variable[p])
             memory.traces[sample, row, column] = value
 
 
 @on_device
 def update(tables, groups, memory, sizes, span, k, thread, threads):
     """Advance all neurons by step `k`, when what their synapses bring has arrived."""
-    nodes, day = tables.nodes, k % sizes.days * sizes.samples
+    nodes, units, day = tables.nodes, tables.units, k % sizes.days * sizes.samples
     for item in range(thread, sizes.samples * sizes.neurons, threads):
         sample, unit = item // sizes.neurons, item % sizes.neurons
-        node = tables.units.node[unit]
-        i, base = unit - nodes.first_unit[node], (day + sample) * sizes.slots
-        place, stride = base + tables.units.slot[unit], tables.units.stride[unit]
-        flow = sample * sizes.flows + nodes.flow[node] + i
+        node, i, group, column = (
+            units[unit, NODE],
+            np.int64(units[unit, NUMBER]),
+            units[unit, GROUP],
+            units[unit, COLUMN],
+        )
+        slot, stride, quantum = np.int64(units[unit, SLOT]), np.int64(units[unit, STRIDE]), units[unit, QUANTUM]
+        base, flow = (day + sample) * sizes.slots, sample * sizes.neurons + unit
+        place = base + slot
         pool(tables, memory, sizes, sample, node, i, base, unit)
         varying.poisson_noise(tables, memory, span, sample, node, i, k, place, stride)
         varying.varying_noise(tables, memory, span, sample, node, i, k, place, stride)
         varying.switch_currents(tables, memory, sample, node, i, k, flow)
         varying.vary_currents(tables, memory, sample, node, i, k, flow)
         varying.noise_currents(tables, memory, span, sample, node, i, k, flow)
-        armed = nodes.active_from[node] < k and k <= nodes.active_until[node]
+        armed = nodes[node, ACTIVE_FROM] < k and k <= nodes[node, ACTIVE_UNTIL]
         spiked = step_group(
-            groups, nodes.group[node], sample, nodes.offset[node] + i, memory.sums, place, stride, memory.flows, flow,
-            tables.quanta, nodes.quantum[node], armed,
+            groups, group, sample, column, memory.sums, place, stride, memory.flows, flow, tables.quanta, quantum,
+            armed,
         )  # fmt: skip
         if spiked:
             speak(tables, memory, sizes, span, sample, unit, k)
-        _record(tables, groups, memory, span, sample, node, i, k)
+        _record(tables, groups, memory, span, sample, unit, k)

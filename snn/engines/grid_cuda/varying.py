@@ -10,8 +10,18 @@ import math
 import numpy as np
 
 from snn.arithmetic import fma
-from snn.cuda import in_kernels, on_device
+from snn.cuda import device_part, in_kernels, on_device
 from snn.engines.grid_cpu import varying
+from snn.engines.grid_cuda.tables import (
+    FIRST_CURRENT,
+    FIRST_NOISE,
+    NOISE_PORT,
+    NOISE_RATE,
+    NOISE_START,
+    NOISE_STOP,
+    NOISE_STREAM,
+    NOISE_WEIGHT,
+)
 from snn.engines.grid_cuda.words import half_of, word_of
 from snn.poisson import poisson_count
 from snn.quantiles import normal
@@ -19,19 +29,20 @@ from snn.quantiles import normal
 _amount_of, _first_synapse_to = in_kernels(varying.amount_of), in_kernels(varying.first_synapse_to)
 
 
-@on_device
+@device_part("noise")
 def poisson_noise(tables, memory, span, sample, node, i, k, place, stride):
     """Add the Poisson input of neuron `i` of a node to its sums, which begin at `place`."""
-    noise, number = tables.noise, span.first_sample + sample
-    for c in range(tables.nodes.first_noise[node], tables.nodes.first_noise[node + 1]):
-        if noise.start[c] <= i < noise.stop[c]:
-            bits = half_of(span.seed, noise.stream[c], i, k, number)
-            rate = noise.rates[noise.first_rate[c] + i - noise.start[c]]
-            count = poisson_count(noise.counts, rate, bits, span.seed, noise.stream[c], i, k, number)
-            memory.sums[place + noise.port[c] * stride] += noise.weight[c] * count
+    noise, number = tables.noise.noise, span.first_sample + sample
+    for c in range(tables.nodes[node, FIRST_NOISE], tables.nodes[node + 1, FIRST_NOISE]):
+        start, stream = noise[c, NOISE_START], noise[c, NOISE_STREAM]
+        if start <= i < noise[c, NOISE_STOP]:
+            bits = half_of(span.seed, stream, i, k, number)
+            rate = tables.noise.rates[noise[c, NOISE_RATE] + i - start]
+            count = poisson_count(tables.noise.counts, rate, bits, span.seed, stream, i, k, number)
+            memory.sums[place + noise[c, NOISE_PORT] * stride] += noise[c, NOISE_WEIGHT] * count
 
 
-@on_device
+@device_part("varying")
 def varying_noise(tables, memory, span, sample, node, i, k, place, stride):
     """As `poisson_noise`, where the rate changes."""
     noise, number = tables.varying.noise, span.first_sample + sample
@@ -45,11 +56,11 @@ def varying_noise(tables, memory, span, sample, node, i, k, place, stride):
             memory.sums[place + noise.port[c] * stride] += noise.weight[c] * count
 
 
-@on_device
+@device_part("currents")
 def switch_currents(tables, memory, sample, node, i, k, flow):
     """Turn currents on and off that begin or end with step `k`."""
     currents = tables.currents
-    for c in range(tables.nodes.first_current[node], tables.nodes.first_current[node + 1]):
+    for c in range(tables.nodes[node, FIRST_CURRENT], tables.nodes[node + 1, FIRST_CURRENT]):
         drive = memory.drives[currents.first_drive[c] + i, sample]
         if k == currents.start[c] + 1:
             memory.flows[flow] += drive
@@ -70,11 +81,11 @@ def _total(tables, c, i, k):
     return total
 
 
-@on_device
+@device_part("varying")
 def vary_currents(tables, memory, sample, node, i, k, flow):
     """Change the sampled and sinusoidal currents that have another value from step `k` on."""
     courses = tables.varying.courses
-    for c in range(tables.nodes.first_current[node], tables.nodes.first_current[node + 1]):
+    for c in range(tables.nodes[node, FIRST_CURRENT], tables.nodes[node + 1, FIRST_CURRENT]):
         since, place = k - 1 - courses.start[c], tables.currents.first_drive[c] + i
         if since < 0 or k - 1 > courses.stop[c]:
             continue
@@ -93,7 +104,7 @@ def vary_currents(tables, memory, sample, node, i, k, flow):
         memory.flows[flow] += drive
 
 
-@on_device
+@device_part("varying")
 def noise_currents(tables, memory, span, sample, node, i, k, flow):
     """Draw the noise currents that have another value from step `k` on."""
     currents = tables.varying.currents
