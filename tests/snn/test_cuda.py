@@ -119,6 +119,7 @@ def paper_of(cc, engine, monkeypatch):
     card = types.SimpleNamespace(compute_capability=cc)
     monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
     monkeypatch.setattr(engine, "Device", paper)
+    monkeypatch.setattr(engine, "TRUSTED", True, raising=False)
     return paper
 
 
@@ -224,6 +225,14 @@ def test_every_model_of_the_exact_engine_compiles_without_a_card(monkeypatch):
     assert_sound(compiled(net, (9, 0), monkeypatch, engine="exact"), (9, 0))
 
 
+@COMPILER
+def test_the_exact_engine_is_refused_on_a_card_until_its_spikes_are_the_cpu_s():
+    net = snn.Network()
+    net.population("cell", 1, snn.LIF())
+    with pytest.raises(snn.BackendUnavailable, match=r"exact engine.*choose device='cpu', or engine='grid'"):
+        snn.Simulation(net, engine="exact", device="cuda")
+
+
 def on_a_card():
     """Return why nothing can be run on a card here, or None."""
     if importlib.util.find_spec("numba_cuda") is None:
@@ -250,9 +259,11 @@ def test_on_a_card_spikes_and_states_are_those_of_the_cpu(case, monkeypatch):
 
 
 @pytest.mark.skipif(on_a_card() is not None, reason=f"on a graphics card: {on_a_card()}")
+@pytest.mark.xfail(reason="on the card that was at hand the last bits differed; see docs/cuda.md", strict=False)
 @pytest.mark.parametrize("delay", [1.5, None])
 def test_on_a_card_exact_spikes_and_states_are_those_of_the_cpu(delay, monkeypatch):
     monkeypatch.syspath_prepend(HERE)
+    monkeypatch.setattr("snn.engines.exact_cuda.engine.TRUSTED", True)
     import cuda_exact_simulated
     import test_exact
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snn.cuda import Device
+from snn.cuda import SIMULATED, Device
 from snn.engines.exact_cpu.exact import MOST, Exact
 from snn.engines.exact_cpu.memory import FINE, FREE, GROW, RELEASE, RUNAWAY, WAKE, WITHIN, Neurons
 from snn.engines.exact_cuda.kernel import run
@@ -30,8 +30,12 @@ from snn.engines.exact_cuda.memory import (
     make_sizes,
     slips_with_room,
 )
-from snn.errors import ResourceError
+from snn.errors import BackendUnavailable, ResourceError
 from snn.program.exact import ExactProgram
+
+
+# On the one card that was at hand its spikes were nearly those of the CPU, not quite, and why is not known: docs/cuda.md.
+TRUSTED = SIMULATED
 
 
 class ExactCuda(Exact):
@@ -49,13 +53,18 @@ class ExactCuda(Exact):
     Raises
     ------
     BackendUnavailable
-        If there is no such device.
+        If there is no such device, or it is a real one: see `TRUSTED`.
     ResourceError
         If the arrays do not fit into its memory, or it cannot hold the kernel.
     """
 
     def __init__(self, program: ExactProgram, batch: int, seed: int, first_sample: int, device: str):
         super().__init__(program, batch, seed)
+        if not TRUSTED:
+            raise BackendUnavailable(
+                f"device={device!r}: on a card the exact engine's spikes have not been those of the CPU, to the last bit; "
+                "choose device='cpu', or engine='grid'"
+            )
         self.device = Device(device)
         first = np.array([group.first for group in program.groups], np.int64)
         tables = Tables(float(program.window), int(seed), program.runs, program.trains, first)

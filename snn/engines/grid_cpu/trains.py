@@ -41,7 +41,8 @@ def go_on(tables, memory, span, stream, sample, node, train):
     memory.draws[sample, at] = number + 1
     memory.next_times[sample, at] = time
     # Not a number is what a vanishing interval of a train without spikes is.
-    memory.next_steps[sample, at] = max(math.ceil(time), before + 1) if time < 2.0**62 else NEVER
+    # Made an integer first: on a graphics card `ceil` returns a float, and so would the whole of this be.
+    memory.next_steps[sample, at] = max(np.int64(math.ceil(time)), before + 1) if time < 2.0**62 else NEVER
 
 
 @only_with("varying")
