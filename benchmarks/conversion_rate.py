@@ -2,14 +2,14 @@
 
 Run: python benchmarks/conversion_rate.py digits --seeds 0,1,2,3,4 --fine-tune 4
      python benchmarks/conversion_rate.py mnist --data-dir FOLDER --fine-tune 2 --batch 128 --learning-rate 1e-2
-     python benchmarks/conversion_rate.py digits --model rnn --steps 16,32
+     python benchmarks/conversion_rate.py digits --model rnn --steps 16,32 --unroll
      python benchmarks/conversion_rate.py mnist --data-dir FOLDER --steps 32 --margins 2,4,8 --samples 2000
 
 Every line has the accuracy of the network itself, of its quantised twin and of the spiking network for every T, and
 the spikes of an inference. With --fine-tune L the network is also quantised to L levels, trained for ten epochs more,
-and run with T = L. An RNN has rectifiers. With --margins samples leave every network when their margin is reached
-(early exit), timed beside the whole inference ("whole_s"; both after a first run). With --weights the network is read
-from there, or written there.
+and run with T = L. An RNN has rectifiers; --unroll gives every step of a sequence a population of its own. With
+--margins samples leave every network when their margin is reached (early exit), timed beside the whole inference
+("whole_s"; both after a first run). With --weights the network is read from there, or written there.
 """
 
 import argparse
@@ -39,10 +39,13 @@ def trained(options: argparse.Namespace, data: ann.Dataset, seed: int) -> torch.
     return model
 
 
-def converted(model: torch.nn.Module, data: ann.Dataset, steps: int, rule: str, samples: int | None) -> dict:
+def converted(
+    model: torch.nn.Module, data: ann.Dataset, steps: int, rule: str, samples: int | None, unroll: bool
+) -> dict:
     """Convert, and run the test samples."""
     x, y = data.x_test[:samples], data.y_test[:samples]
-    made = bridge.convert(model, data.x_train, steps=steps, options=bridge.RateOptions(thresholds=rule))
+    choices = bridge.RateOptions(thresholds=rule, unroll=unroll)
+    made = bridge.convert(model, data.x_train, steps=steps, options=choices)
     begun = time.perf_counter()
     answer = made.run(x)
     return {
@@ -85,7 +88,9 @@ def measure(options: argparse.Namespace, seed: int) -> None:
     told = {"benchmark": "conversion_rate", "data": options.data, "model": options.model, "seed": seed}
     told |= {"samples": len(y), "rule": options.rule, "ann": ann.accuracy(model, x, y)}
     for steps in map(int, options.steps.split(",")):
-        print(json.dumps(told | converted(model, data, steps, options.rule, options.samples)), flush=True)
+        print(
+            json.dumps(told | converted(model, data, steps, options.rule, options.samples, options.unroll)), flush=True
+        )
         for line in early_exits(model, data, options, steps) if options.margins else ():
             print(json.dumps(told | line), flush=True)
     for levels in map(int, filter(None, options.fine_tune.split(","))):
@@ -94,7 +99,7 @@ def measure(options: argparse.Namespace, seed: int) -> None:
         record = ann.fit(fine, data, keep="last", seed=seed, **settings)
         tuned = {"levels": levels, "epochs": options.epochs, "quantised": ann.accuracy(fine, x, y)}
         tuned |= {"fine_tuning_s": round(record.seconds, 1)}
-        result = converted(fine, data, levels, "least_squares", options.samples)
+        result = converted(fine, data, levels, "least_squares", options.samples, options.unroll)
         print(json.dumps(told | tuned | result), flush=True)
 
 
@@ -109,6 +114,7 @@ def main() -> None:
     parser.add_argument("--steps", default="1,2,4,8,32")
     parser.add_argument("--samples", type=int)
     parser.add_argument("--margins", default="")
+    parser.add_argument("--unroll", action="store_true")
     parser.add_argument("--rule", default="least_squares")
     parser.add_argument("--fine-tune", default="")
     parser.add_argument("--epochs", type=int, default=10)

@@ -61,6 +61,10 @@ def to_nir(converted: Any, path: str | Path) -> tuple[str, ...]:
             label = f"{population.name} ({type(population.model).__name__})"
             reason = "says integers with a sign, without time steps; NIR's neurons say spikes"
             raise ConversionError(label, reason, 'Convert with method="rate"')
+        if isinstance(population.model, snn.PeriodicIF):
+            label = f"{population.name} (PeriodicIF)"
+            reason = "fires in one period what it has integrated in the one before; NIR has no such neuron"
+            raise ConversionError(label, reason, "Convert with RateOptions(unroll=True)")
     if not isinstance(path, str | Path):
         raise ValidationError(f"path must be that of a file, not {path!r}")
     exporter = _Exporter(converted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,9 @@ from bridge.passes import unroll
 from bridge.plan import Layer, Plan, evaluate, plan
 from bridge.rate.converted import Converted, check_probabilities
 from bridge.rate.emit import emit
+from bridge.rate.emitted import Emitted
 from bridge.rate.options import RateOptions
+from bridge.rate.recurrent import Chains, Unrolled, chains_of, emit_recurrent
 from bridge.rate.support import ceiling, counts, require, require_nodes, title
 from bridge.rate.thresholds import least_squares, local_balancing, maximum, percentile
 
@@ -51,17 +53,34 @@ def convert_by_rate(
         after = (last, *after)
         graph = Graph({name: node for name, node in graph.nodes.items() if node is not last}, last.inputs[0])
     require_nodes(graph)
-    graph = unroll(graph)
+    recurrent, graph = graph, unroll(graph)
     layers = plan(graph)
     require(layers)
     samples = check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])
     if options.input == "poisson":
         check_probabilities(samples)
     values = _values(layers, samples)
-    thresholds, notes = _thresholds(layers, values, steps, options)
-    emitted = emit(layers, steps, thresholds, options)
-    converted = Converted(traced, graph, after, emitted, thresholds, options, notes)
-    return _corrected(converted, layers, samples[:_CORRECTED], values) if options.correct_bias else converted
+
+    def made(chains: Chains, unrolled: str | None) -> Converted:
+        """Convert with one population for each chain of layers."""
+
+        def emitted(corrections: Mapping[str, np.ndarray]) -> Emitted:
+            if chains:
+                return emit_recurrent(layers, chains, steps, thresholds, options, corrections)
+            return replace(emit(layers, steps, thresholds, options, corrections), unrolled=unrolled)
+
+        groups = _groups(layers, chains)
+        thresholds, notes = _thresholds(layers, groups, values, steps, options)
+        converted = Converted(traced, graph, after, emitted({}), thresholds, options, notes)
+        if not options.correct_bias:
+            return converted
+        return _corrected(converted, layers, groups, samples[:_CORRECTED], values, emitted)
+
+    chains = chains_of(recurrent, graph, layers)
+    try:
+        return made(_accepted(chains, options), None)
+    except Unrolled as reason:
+        return made({}, str(reason))
 
 
 def take_over_graph(traced: Graph, graph: Graph, steps: int) -> Converted:
@@ -87,43 +106,81 @@ def _values(layers: Plan, samples: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def _accepted(chains: Chains, options: RateOptions) -> Chains:
+    """Return the chains, or say which of the options their populations cannot have."""
+    if not chains or options.unroll:
+        raise Unrolled("it was asked for")
+    if options.reset == "hard":
+        raise Unrolled("a hard reset would leave one spike of what a step of the sequence says")
+    given = options.thresholds if isinstance(options.thresholds, Mapping) else {}
+    if steps := [name for chain in chains.values() for name in chain if name in given]:
+        raise Unrolled(f"{steps[0]}, a step of the sequence, has a threshold of its own")
+    return chains
+
+
+def _groups(layers: Plan, chains: Chains) -> dict[str, tuple[str, ...]]:
+    """Return by name the layers that count and share thresholds: those of a chain, or one."""
+    chained = {layer: name for name, chain in chains.items() for layer in chain}
+    wanted = dict.fromkeys(chained.get(name, name) for name in counts(layers))
+    return {name: tuple(chains.get(name, (name,))) for name in wanted}
+
+
 def _thresholds(
-    layers: Plan, values: dict[str, np.ndarray], steps: int, options: RateOptions
+    layers: Plan,
+    groups: dict[str, tuple[str, ...]],
+    values: dict[str, np.ndarray],
+    steps: int,
+    options: RateOptions,
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Choose the thresholds (channels,) of every layer that counts; returns them, and what is to be known of them."""
-    wanted = counts(layers)
     given = options.thresholds if isinstance(options.thresholds, Mapping) else {}
-    if unknown := [name for name in given if name not in wanted]:
-        raise ValidationError(f"thresholds names {unknown[0]!r}, which is no activation; those are {list(wanted)}")
+    if unknown := [name for name in given if name not in groups]:
+        raise ValidationError(f"thresholds names {unknown[0]!r}, which is no activation; those are {list(groups)}")
     thresholds, notes = {}, []
-    for name, layer in wanted.items():
-        a = _channels_second(values[name], layer)
+    for name, members in groups.items():
+        layer = layers.layers[members[0]]
+        said = [_channels_second(values[one], layer) for one in members]
+        a = np.concatenate(said)
+        called = title(layer) if members == (name,) else name
         if not np.isfinite(a).all():
-            raise ValidationError(f"the samples make activations of {title(layer)} that are not finite")
+            raise ValidationError(f"the samples make activations of {called} that are not finite")
         if name in given:
-            thresholds[name] = _given(name, given[name], a.shape[1])
-            continue
-        if isinstance(layer.node, QuantisedReLU):
-            thresholds[name] = layer.node.threshold
-            continue
-        theta = _chosen(a, steps, options)
-        top = ceiling(layer.node)
-        thresholds[name] = theta if top is None else np.minimum(theta, top)
-        silent = np.flatnonzero(~(a > 0.0).any(axis=(0, *range(2, a.ndim))))
-        if len(silent):
-            told = ", ".join(map(str, silent[:5])) + (", ..." if len(silent) > 5 else "")
-            notes.append(
-                f"{title(layer)}: {len(silent)} of {a.shape[1]} channels ({told}) are silent on the samples; "
-                "they have the largest threshold of the others"
-            )
+            theta = _given(name, given[name], a.shape[1])
+        elif isinstance(layer.node, QuantisedReLU):
+            theta = layer.node.threshold
+        else:
+            theta = _chosen(a, steps, options, _evenly(said) if len(said) > 1 else None)
+            top = ceiling(layer.node)
+            theta = theta if top is None else np.minimum(theta, top)
+            silent = np.flatnonzero(~(a > 0.0).any(axis=(0, *range(2, a.ndim))))
+            if len(silent):
+                told = ", ".join(map(str, silent[:5])) + (", ..." if len(silent) > 5 else "")
+                notes.append(
+                    f"{called}: {len(silent)} of {a.shape[1]} channels ({told}) are silent on the samples; "
+                    "they have the largest threshold of the others"
+                )
+        thresholds |= dict.fromkeys(members, theta)
     return thresholds, tuple(notes)
 
 
-def _chosen(a: np.ndarray, steps: int, options: RateOptions) -> np.ndarray:
-    """Apply the rule to activations (samples, channels, ...)."""
+def _evenly(said: list[np.ndarray]) -> np.ndarray:
+    """Return weights that make the squares of a channel sum to the same in every step of a sequence.
+
+    Where it is nearly silent to less: as if it had a thousandth of the largest mean square of all.
+    """
+    squares = np.array([(a**2).mean(axis=(0, *range(2, a.ndim))) for a in said])
+    weights = 1.0 / np.maximum(squares, max(1e-3 * squares.max(), np.finfo(float).tiny))
+    return np.concatenate(
+        [np.broadcast_to(w.reshape(-1, *(1,) * (a.ndim - 2)), a.shape) for w, a in zip(weights, said, strict=True)]
+    )
+
+
+def _chosen(a: np.ndarray, steps: int, options: RateOptions, weights: np.ndarray | None) -> np.ndarray:
+    """Apply the rule to activations (samples, channels, ...), weighted where it is by least squares."""
     channels = a.shape[1]
     if options.per == "layer":
         a = a.reshape(len(a), 1, -1)
+        weights = None if weights is None else weights.reshape(a.shape)
     if options.thresholds == "max":
         theta = maximum(a)
     elif options.thresholds == "percentile":
@@ -131,7 +188,7 @@ def _chosen(a: np.ndarray, steps: int, options: RateOptions) -> np.ndarray:
     elif options.thresholds == "local_balancing":
         theta = local_balancing(a)
     else:
-        theta = least_squares(a, steps)
+        theta = least_squares(a, steps, weights)
     return np.broadcast_to(theta, (channels,)).copy()
 
 
@@ -152,20 +209,33 @@ def _channels_second(values: np.ndarray, layer: Layer) -> np.ndarray:
 # ---- biases
 
 
-def _corrected(converted: Converted, layers: Plan, samples: np.ndarray, values: dict[str, np.ndarray]) -> Converted:
+def _corrected(
+    converted: Converted,
+    layers: Plan,
+    groups: dict[str, tuple[str, ...]],
+    samples: np.ndarray,
+    values: dict[str, np.ndarray],
+    emitted: Callable[[Mapping[str, np.ndarray]], Emitted],
+) -> Converted:
     """Add to each layer's biases, one layer after the other, what it said too little on average in each channel.
 
     b <- b + E[a - s], with a what the artificial and s what the spiking network says, whose earlier layers are
     corrected already (Li et al., "A free lunch from ANN: towards efficient, accurate spiking neural networks
-    calibration", ICML 2021).
+    calibration", ICML 2021). All steps of a recurrent population are corrected by the same.
     """
     corrections: dict[str, np.ndarray] = {}
-    for name, a in values.items():
-        said = np.concatenate([part.activations[name] for part in converted.observe(samples)])
-        layer = layers.layers[name]
-        missing = _channels_second(a[: len(samples)] - said, layer)
+    for members in [*groups.values(), *((name,) for name in values if name not in converted.thresholds)]:
+        observed = list(converted.observe(samples))
+        layer = layers.layers[members[0]]
+        missing = np.concatenate(
+            [
+                _channels_second(
+                    values[one][: len(samples)] - np.concatenate([part.activations[one] for part in observed]), layer
+                )
+                for one in members
+            ]
+        )
         by_channel = missing.mean(axis=(0, *range(2, missing.ndim)))
-        corrections[name] = by_channel[layer.layout.channel]
-        emitted = emit(layers, converted.steps, converted.thresholds, converted.options, corrections)
-        converted = replace(converted, emitted=emitted)
+        corrections |= dict.fromkeys(members, by_channel[layer.layout.channel])
+        converted = replace(converted, emitted=emitted(corrections))
     return converted

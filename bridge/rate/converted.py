@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -18,12 +19,12 @@ from bridge.inference import Inference, Observation, check_samples, joined
 from bridge.measurement import measure
 from bridge.nodes import Leaky, Node
 from bridge.plan import encoded
-from bridge.rate.emit import Emitted, Layer
+from bridge.rate.emitted import Emitted, Layer
 from bridge.rate.options import RateOptions
-from bridge.rate.readout import Readout, counts_until, held
+from bridge.rate.readout import Readout, beside, counts_by_layer, counts_in_windows, counts_until, held, spikes_so_far
 from bridge.rate.thresholds import clip, quantise
 from bridge.rate.verdicts import verdicts
-from snn.recording import SpikeRecord
+from snn.stimuli import Current, Source
 
 _LOOKS = 8  # how often an early exit looks which samples are decided, at most
 _WHOLE = Readout()
@@ -105,8 +106,9 @@ class Converted:
 
     def _kept_simulation(self, batch: int, threads: int, device: str, listed: bool) -> snn.Simulation:
         """Return the simulation of the last run, if it fits, since to lower a network takes longer than to run it."""
-        # They may be the output, or random input that is told of.
+        # They may be the output, or random input that is told of, or say one thing after the other.
         listed = listed or self.layers[-1].kind != "readout" or self.options.input == "poisson"
+        listed = listed or any(layer.population != layer.name or layer.windows > 1 for layer in self.layers)
         spikes = "listed" if listed else "counted"
         if self._kept.get("arguments") != (batch, threads, device, spikes):
             self._kept["simulation"] = self._simulation(batch, threads, device, spikes)
@@ -114,14 +116,34 @@ class Converted:
         return self._kept["simulation"]
 
     def encode(self, simulation: snn.Simulation, samples: np.ndarray) -> None:
-        """Give a simulation samples (batch, *shape) in the module's own layout, as currents or as rates of trains."""
-        given = self.emitted.input
-        flat = encoded(given, samples)[:, given.layout.order]
-        for source in self.emitted.inputs:
+        """Give a simulation samples (batch, *shape) in the module's own layout, as currents or as rates of trains.
+
+        Raises
+        ------
+        ValidationError
+            If they are sequences, whose elements come one after the other; see `simulate`.
+        """
+        if any(len(elements) > 1 for elements in self.emitted.elements):
+            raise ValidationError("samples become input that changes from step to step, as simulate gives it")
+        self._give(simulation, self._courses(samples)[0])
+
+    def _courses(self, samples: np.ndarray) -> dict[int, list[tuple[Source, np.ndarray]]]:
+        """Return, by the step after which it is given, what each input is given of samples."""
+        flat, courses = encoded(self.emitted.input, samples), defaultdict(list)
+        for source, windows in zip(self.emitted.inputs, self.emitted.elements, strict=True):
+            begin = int(source.stimulus.start) if isinstance(source.stimulus, Current) else 0
+            for window, elements in enumerate(windows):
+                courses[begin + window * self.steps if window else 0].append((source, flat[:, elements]))
             if self.options.input == "poisson":
-                simulation.set(source, rate=1000.0 * flat)  # Hz: a step is 1 ms
+                courses[len(windows) * self.steps].append((source, np.zeros(source.size)))
+        return courses
+
+    def _give(self, simulation: snn.Simulation, values: list[tuple[Source, np.ndarray]]) -> None:
+        for source, value in values:
+            if self.options.input == "poisson":
+                simulation.set(source, rate=1000.0 * value)  # Hz: a step is 1 ms
             else:
-                simulation.set(source, amplitude=flat)
+                simulation.set(source, amplitude=value)
 
     def run(
         self,
@@ -164,6 +186,10 @@ class Converted:
         """
         readout = Readout(first=read_from, margin=margin)
         readout.check(self.steps, self.layers[-1].layout.size)
+        if margin is not None and self.layers[-1].windows > 1:
+            raise ValidationError(
+                "margin is for networks with one answer; this one has one for each step of a sequence"
+            )
         if readout != _WHOLE and any(isinstance(node, Leaky) for node in self.graph.nodes.values()):
             raise ValidationError("read_from and margin are for converted networks; this one spiked before")
         if margin is not None and device != "cpu":
@@ -188,24 +214,32 @@ class Converted:
             inference = self._read(recording, count, seconds, _WHOLE)
             activations, operations = {}, {}
             if self.options.input == "poisson":
-                (trains,) = self.emitted.inputs
-                counts = recording.spikes[trains.name].counts()[:count, self.emitted.input.layout.neuron]
-                activations[self.graph.input] = counts.reshape(count, *self.emitted.input.layout.shape) / self.steps
+                activations[self.graph.input] = self._coded(recording)[:count]
+            said = counts_by_layer(recording, self.layers, self.steps)
             for layer in self.layers:
                 if layer.kind == "readout":
                     continue
-                spikes = recording.counts(layer.name)[:count]
-                operations[layer.name] = spikes @ recording.fan_out[layer.name]
+                spikes = said[layer.name][:count]
+                operations[layer.name] = layer.by_neuron(spikes) @ recording.fan_out[layer.population]
                 if layer.name in self.thresholds:
                     activations[layer.name] = layer.said(spikes)
             output = self._course(recording)[:count, -1].reshape(count, *self.layers[-1].layout.shape)
             activations[self.graph.output] = activations[self.layers[-1].name] = output
             yield Observation(inference, activations, operations)
 
+    def _coded(self, recording: snn.Recording) -> np.ndarray:
+        """Return what Poisson trains said of the samples, (batch, *shape)."""
+        (trains,), (windows,), layout = self.emitted.inputs, self.emitted.elements, self.emitted.input.layout
+        counts = counts_in_windows(recording.spikes[trains.name], 1, len(windows), self.steps)
+        coded = np.zeros((len(counts), layout.size))
+        for window, elements in enumerate(windows):
+            coded[:, elements] = counts[:, window] / self.steps
+        return coded.reshape(-1, *layout.shape)
+
     @property
     def report(self) -> ConversionReport:
         """What became of every node of the module; see `measure` for how well."""
-        nodes = verdicts(self.traced, self.graph, self.steps, self.options)
+        nodes = verdicts(self.traced, self.graph, self.steps, self.options, self.emitted.unrolled)
         settings = {"T": self.steps, "weight_bits": int(self.options.weight_bits)}
         return ConversionReport("rate", settings, nodes, self.notes)
 
@@ -288,19 +322,17 @@ class Converted:
 
     def _left(self, simulation: snn.Simulation, samples: np.ndarray, readout: Readout) -> snn.Recording:
         """Do the same, but samples that are decided leave the simulation, where the read-out has a margin."""
-        self.encode(simulation, samples)
+        courses = self._courses(samples)
+        self._give(simulation, courses[0])
         looks: set[int] = set()
         if readout.margin is not None:
             earliest = self.layers[-1].first - 1 + readout.first
             looks = set(range(earliest, self.duration, math.ceil((self.duration - earliest + 1) / _LOOKS)))
-        trains_end = self.steps if self.options.input == "poisson" else self.duration
         done = 0
-        for step in sorted({*looks, trains_end, self.duration}):
+        for step in sorted({*looks, *(step for step in courses if 0 < step < self.duration), self.duration}):
             simulation.run(float(step - done))
             done = step
-            if done == trains_end < self.duration:
-                for source in self.emitted.inputs:
-                    simulation.set(source, rate=np.zeros(source.size))
+            self._give(simulation, courses.get(done, []))
             if done in looks:
                 course = self._course(simulation.recording)[:, : done - self.layers[-1].first + 1]
                 decided = readout.decided(course, self.steps)
@@ -320,14 +352,15 @@ class Converted:
         scores, course = self._ended(scores), self._ended(course)
         names = [layer.name for layer in self.layers if layer.kind != "readout"]
         if steps_read is None:
-            firing = {name: recording.counts(name)[:samples] for name in names}
+            said = counts_by_layer(recording, self.layers, self.steps)
             events = recording.synaptic_events()[:samples]
         else:
             until = self.layers[-1].first - 1 + steps_read
             counts = {name: counts_until(record, until) for name, record in recording.spikes.items()}
             operations = [count @ recording.fan_out[name] for name, count in counts.items()]
             events = np.array(operations, np.int64).sum(axis=0)
-            firing = {name: counts[name] for name in names}
+            said = counts_by_layer(recording, self.layers, self.steps, until)
+        firing = {name: said[name][:samples] for name in names}
         return Inference(
             scores=scores,
             course=course,
@@ -349,17 +382,13 @@ class Converted:
         """Return the output so far in the module's units and order, (samples, steps, outputs)."""
         last = self.layers[-1]
         if last.kind == "readout":
-            values = recording.trace(last.name).values[:, last.first - 1 :]
+            periodic = isinstance(self.network.populations[last.population].model, snn.PeriodicIF)
+            values = recording.trace(last.population, "u" if periodic else "v").values[:, last.first - 1 :]
+            if last.windows > 1:
+                values = beside(values.reshape(len(values), last.windows, self.steps, -1))
         else:
-            values = _spikes_so_far(recording.spikes[last.name], last.first, last.last)
+            values = beside(spikes_so_far(recording.spikes[last.population], last.first, last.windows, self.steps))
         return last.said(values).reshape(values.shape)
-
-
-def _spikes_so_far(record: SpikeRecord, first: int, last: int) -> np.ndarray:
-    """Return cumulative spike counts (samples, steps, neurons) in the steps of a layer that fires in no others."""
-    counts = np.zeros((record.batch, last - first + 1, math.prod(record.shape)))
-    counts[record.samples, record.steps - first, record.neurons] = 1.0
-    return counts.cumsum(axis=1)
 
 
 def check_probabilities(samples: np.ndarray) -> None:

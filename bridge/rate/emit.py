@@ -10,7 +10,6 @@ skips layers has the delay with which it arrives together with the rest. Biases 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,78 +19,12 @@ from bridge import plan as plans
 from bridge.errors import ConversionError
 from bridge.nodes import Leaky, MaxPool1d, MaxPool2d
 from bridge.plan import Full, Kernel, Layout, Operator, Pick, Plan
+from bridge.rate.emitted import Emitted, Layer
 from bridge.rate.options import RateOptions
 from bridge.rate.support import is_passed_on, title
 from snn.network import Population, Source
 
 _RESETS: dict[str, Literal["hard", "soft", "retested"]] = {"zero": "hard", "soft": "soft", "subtract": "retested"}
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One population of an emitted network.
-
-    Attributes
-    ----------
-    name : str
-        Name of the population, that of the plan's layer.
-    kind : {"neurons", "relay", "readout"}
-        Neurons of an activation, relays that pass on what others say or what a pooling lets through, or the integrators
-        that are read.
-    layout : Layout
-        Shape in the graph, and the order of its elements in the population.
-    unit : ndarray of float64 (size,)
-        What a spike of each element says, or 1 of a readout's v, in the module's own units; in the graph's order.
-    first, last : int
-        The first and the last step in which the layer may fire, or, for a readout, in which its input arrives.
-    """
-
-    name: str
-    kind: Literal["neurons", "relay", "readout"]
-    layout: Layout
-    unit: np.ndarray
-    first: int
-    last: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the population, channels last."""
-        return self.layout.image
-
-    def said(self, counts: np.ndarray) -> np.ndarray:
-        """Return what numbers of spikes, or values of v, (..., neurons) say: (..., *shape) as the module has it."""
-        in_order = counts[..., self.layout.neuron] * self.unit
-        return in_order.reshape(*counts.shape[:-1], *self.layout.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Emitted:
-    """A spiking network and what its parts stand for.
-
-    Attributes
-    ----------
-    network : snn.Network
-    inputs : tuple of Source
-        Each gets the sample, channels last: currents that flow as long as the layers that read them need them, or
-        Poisson trains.
-    input : bridge.plan.Layer
-        What the inputs stand for: how a sample is given to them, and in which order.
-    layers : tuple of Layer
-        In the order of the plan; the last gives the output.
-    steps : int
-        T, the steps in which a layer may fire.
-    """
-
-    network: snn.Network
-    inputs: tuple[Source, ...]
-    input: plans.Layer
-    layers: tuple[Layer, ...]
-    steps: int
-
-    @property
-    def duration(self) -> int:
-        """Steps of an inference, all layers included."""
-        return self.layers[-1].last
 
 
 def emit(
@@ -121,10 +54,10 @@ def emit(
     ConversionError
         If a layer has no counterpart, naming it.
     """
-    return _Emitter(plan, steps, thresholds, options or RateOptions(), corrections or {}).run()
+    return Emitter(plan, steps, thresholds, options or RateOptions(), corrections or {}).run()
 
 
-class _Emitter:
+class Emitter:
     """The network as it grows along the plan."""
 
     def __init__(
@@ -145,22 +78,30 @@ class _Emitter:
         self.units = {self.input.name: np.ones(self.input.layout.size)}
 
     def run(self) -> Emitted:
+        """Emit layer after layer."""
         for layer in self.plan.layers.values():
-            if layer.kind == "activation":
-                self._activation(layer)
-            elif layer.kind == "relay":
-                self._relay(layer)
-            elif layer.kind == "maximum":
-                self._maximum(layer)
-            elif layer.kind == "readout":
-                self._readout(layer)
-            elif layer.kind != "input":
-                remedy = 'Use method="event"'
-                raise ConversionError(title(layer), "is a product, which counts of spikes cannot say", remedy)
+            self._layer(layer)
+        return self._emitted()
+
+    def _emitted(self) -> Emitted:
         inputs = tuple(self.inputs.values())
-        return Emitted(self.network, inputs, self.input, tuple(self.layers.values()), self.steps)
+        whole = ((self.input.layout.order,),) * len(inputs)
+        return Emitted(self.network, inputs, whole, self.input, tuple(self.layers.values()), self.steps)
 
     # ---- layers
+
+    def _layer(self, layer: plans.Layer) -> None:
+        if layer.kind == "activation":
+            self._activation(layer)
+        elif layer.kind == "relay":
+            self._relay(layer)
+        elif layer.kind == "maximum":
+            self._maximum(layer)
+        elif layer.kind == "readout":
+            self._readout(layer)
+        elif layer.kind != "input":
+            remedy = 'Use method="event"'
+            raise ConversionError(title(layer), "is a product, which counts of spikes cannot say", remedy)
 
     def _activation(self, layer: plans.Layer) -> None:
         if isinstance(layer.node, Leaky):
@@ -208,7 +149,7 @@ class _Emitter:
         spiked = any(isinstance(one.node, Leaky) for one in self.plan.layers.values())
         arrival, unit = self._arrival(layer), np.full(layer.layout.size, 1.0 if spiked else 1.0 / self.steps)
         last = arrival + self.steps
-        self.layers[layer.name] = Layer(layer.name, "readout", layer.layout, unit, arrival + 1, last)
+        self.layers[layer.name] = Layer(layer.name, "readout", layer.layout, unit, arrival + 1, last, layer.name)
 
     def _counting(self, layer: plans.Layer, kind: Literal["neurons", "relay"]) -> Population:
         """Add neurons whose counts stand for a value."""
@@ -236,7 +177,7 @@ class _Emitter:
         stop = start + self.steps
         # T spikes of a converted neuron say its threshold; a count of a network that spiked already is a count.
         said = unit / self.steps if self.thresholds else unit
-        self.layers[layer.name] = Layer(layer.name, kind, layer.layout, said, start + 1, stop)
+        self.layers[layer.name] = Layer(layer.name, kind, layer.layout, said, start + 1, stop, layer.name)
         self.units[layer.name] = unit
         active = float(start), float(stop)
         return self.network.population(layer.name, layer.layout.image, model, initial=initial, active=active)
@@ -271,7 +212,7 @@ class _Emitter:
         for term in layer.terms:
             end, delay = self._end(term.source, arrival)
             source = self.plan.layers[term.source].layout
-            rule = _rule(term.operator, source, layout, self.units[term.source], 1.0 / unit)
+            rule = rule_of(term.operator, source, layout, self.units[term.source], 1.0 / unit)
             if rule is not None:
                 self.network.connect(end, population, rule, delay=delay)
         bias = (layer.bias + self.corrections.get(layer.name, 0.0)) / unit
@@ -306,7 +247,7 @@ def _leaky(layer: plans.Layer) -> snn.DiscreteLIF | snn.DiscreteAdaptiveLIF:
     return snn.DiscreteLIF(beta=beta, v_threshold=above, v_reset=v_reset, reset=_RESETS[node.reset])
 
 
-def _rule(
+def rule_of(
     operator: Operator, source: Layout, target: Layout, said: np.ndarray, gain: np.ndarray
 ) -> snn.Conv2d | snn.Dense | snn.Sparse | None:
     """Return how populations are connected: gain operator said, with said and gain in the graph's order."""

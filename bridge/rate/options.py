@@ -36,11 +36,15 @@ class RateOptions:
         Soft: a spike takes the threshold away from v. Hard: it puts v at 0, and what was above is lost.
     wait : int
         Steps of input that a layer whose input comes in spikes integrates before the step in which it may first fire.
+        Neurons of a recurrent population, and what reads it, integrate all T steps of an element before they fire.
     input : {"constant", "poisson"}
         Constant: a current. Poisson: each element x, 0 <= x <= 1, comes as a spike in a step with probability x.
     correct_bias : bool
         Whether each layer's bias is corrected, channel by channel and layer after layer, by the mean difference between
         the artificial and the spiking network on the samples.
+    unroll : bool
+        Whether recurrent layers have a population for every step of the sequence, with thresholds of its own, and not
+        one population that says the steps one after the other.
     weight_bits : {24, 32, 16}
         To how many bits weights are rounded, see `snn.Simulation`. With 24, as many as float32 has, each errs by at
         most 2^-23 of the largest one of its layer, and their sums mostly fit in 32 bits, which takes half the time.
@@ -59,6 +63,7 @@ class RateOptions:
     wait: int = 1
     input: Literal["constant", "poisson"] = "constant"
     correct_bias: bool = False
+    unroll: bool = False
     weight_bits: int = 24
 
     def __post_init__(self):
@@ -71,8 +76,9 @@ class RateOptions:
         _number("initial_charge", self.initial_charge, "a number from 0 to 1", lambda v: 0.0 <= v <= 1.0)
         if isinstance(self.wait, bool) or not isinstance(self.wait, int | np.integer) or self.wait < 0:
             raise ValidationError(f"wait must be an integer of at least 0, not {self.wait!r}")
-        if not isinstance(self.correct_bias, bool):
-            raise ValidationError(f"correct_bias must be True or False, not {self.correct_bias!r}")
+        for name in ("correct_bias", "unroll"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValidationError(f"{name} must be True or False, not {getattr(self, name)!r}")
         if isinstance(self.weight_bits, bool) or self.weight_bits not in (16, 24, 32):
             raise ValidationError(f"weight_bits must be 24, 32 or 16, not {self.weight_bits!r}")
 

@@ -1,15 +1,18 @@
-"""How an output that grows step by step is read: from a step on, and no longer than needed."""
+"""How an output that grows step by step is read, from a step on and no longer than needed; and what layers said."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 
 from bridge.errors import ValidationError, positive_integer
-from snn.recording import SpikeRecord
+from bridge.rate.emitted import Layer
+from snn.recording import Recording, SpikeRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +93,66 @@ def counts_until(record: SpikeRecord, last: np.ndarray) -> np.ndarray:
     kept[kept] = record.steps[kept] <= last[record.samples[kept]]
     where = record.samples[kept].astype(np.int64) * size + record.neurons[kept]
     return np.bincount(where, minlength=len(last) * size).reshape(len(last), size)
+
+
+def counts_by_layer(
+    recording: Recording, layers: Sequence[Layer], steps: int, until: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Count the spikes of every neuron by layer, int64 (batch, neurons); a layer said in windows has them side by side.
+
+    Parameters
+    ----------
+    recording : Recording
+    layers : sequence of Layer
+        Of which those that are read are left out.
+    steps : int
+        T, the steps of a window.
+    until : ndarray of int (samples,), optional
+        Count the first samples alone, and no further than to these steps.
+    """
+    said: dict[str, list[Layer]] = defaultdict(list)
+    for layer in layers:
+        if layer.kind != "readout":
+            said[layer.population].append(layer)
+    found = {}
+    for population, one_after_other in said.items():
+        (one, *others) = one_after_other
+        if one.population == one.name and one.windows == 1 and until is None:
+            found[one.name] = recording.counts(population)
+            continue
+        windows = one.windows + len(others)
+        counts = counts_in_windows(recording.spikes[population], one.first, windows, steps, until)
+        if others:
+            found |= {layer.name: counts[:, (layer.first - one.first) // steps] for layer in one_after_other}
+        else:
+            found[one.name] = counts.reshape(len(counts), -1)
+    return {layer.name: found[layer.name] for layer in layers if layer.name in found}
+
+
+def counts_in_windows(
+    record: SpikeRecord, first: int, windows: int, steps: int, until: np.ndarray | None = None
+) -> np.ndarray:
+    """Count the spikes of every neuron in windows of T steps, from a step on: int64 (batch, windows, neurons).
+
+    Where `until` is given, of the first samples alone, and no further than to these steps.
+    """
+    size, batch = math.prod(record.shape), record.batch if until is None else len(until)
+    window = (record.steps - first) // steps
+    kept = (window >= 0) & (window < windows) & (record.samples < batch)
+    if until is not None:
+        kept[kept] = record.steps[kept] <= until[record.samples[kept]]
+    where = (record.samples[kept].astype(np.int64) * windows + window[kept]) * size + record.neurons[kept]
+    return np.bincount(where, minlength=batch * windows * size).reshape(batch, windows, size)
+
+
+def spikes_so_far(record: SpikeRecord, first: int, windows: int, steps: int) -> np.ndarray:
+    """Count the spikes of every neuron up to each step of windows of T steps: (batch, windows, T, neurons)."""
+    counts = np.zeros((record.batch, windows * steps, math.prod(record.shape)))
+    inside = (record.steps >= first) & (record.steps < first + windows * steps)
+    counts[record.samples[inside], record.steps[inside] - first, record.neurons[inside]] = 1.0
+    return counts.reshape(record.batch, windows, steps, -1).cumsum(axis=2)
+
+
+def beside(values: np.ndarray) -> np.ndarray:
+    """Put windows side by side, as if all were said at once: (batch, windows, T, n) to (batch, T, windows n)."""
+    return np.moveaxis(values, 1, 2).reshape(len(values), values.shape[2], -1)

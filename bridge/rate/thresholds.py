@@ -65,15 +65,15 @@ def _over_channels(theta: np.ndarray, a: np.ndarray) -> np.ndarray:
     return theta.reshape((-1,) + (1,) * (a.ndim - 2))
 
 
-def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:
+def least_squares(activations: np.ndarray, steps: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Choose the threshold of every channel that loses least in T steps on calibration data.
 
-    theta = argmin_{theta > 0} E[(Q(a) - a)^2], with Q as in `quantise`
+    theta = argmin_{theta > 0} E[w (Q(a) - a)^2], with Q as in `quantise`
 
     Values are sorted once; the error of any threshold then costs T binary searches. A logarithmic grid finds the best
     regions, and alternating minimisation (levels given q = theta / T, then q = sum(k a) / sum(k^2) given the levels
     k, as in Lloyd, IEEE Trans. Inf. Theory 1982) descends in each. At a minimum theta is at least the mean of the
-    positive activations and q at most their maximum, which bounds the grid.
+    positive activations and q at most their maximum, which bounds the grid; all means are weighted by w.
 
     Parameters
     ----------
@@ -81,6 +81,8 @@ def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:
         What the activations are on calibration data; negative values count as values that no spike can say.
     steps : int
         T, the steps that the threshold is chosen for, at least 1.
+    weights : array, shape of `activations`, optional
+        w, positive; 1 by default.
 
     Returns
     -------
@@ -93,8 +95,14 @@ def least_squares(activations: np.ndarray, steps: int) -> np.ndarray:
     ValidationError
         Where `steps` is not a positive integer, or `activations` are empty, not finite or without channels.
     """
-    steps = positive_integer("steps", steps)
-    return _by_channel(activations, lambda values: _least_squares(values, steps))
+    steps, activations = positive_integer("steps", steps), _checked(activations)
+    if weights is None:
+        return _by_channel(activations, lambda values: _least_squares(values, np.ones_like(values), steps))
+    if weights.shape != activations.shape or not (np.isfinite(weights) & (weights > 0.0)).all():
+        raise ValidationError(f"weights must be positive, of shape {activations.shape}, not {weights.shape}")
+    channels = ((activations[:, c], weights[:, c]) for c in range(activations.shape[1]))
+    pairs = ((a[a > 0.0].astype(np.float64), w[a > 0.0]) for a, w in channels)
+    return _filled(np.array([_least_squares(a, w, steps) if a.size else np.nan for a, w in pairs]))
 
 
 def maximum(activations: np.ndarray) -> np.ndarray:
@@ -159,15 +167,17 @@ def _filled(thresholds: np.ndarray) -> np.ndarray:
     return np.where(silent, 1.0 if silent.all() else thresholds[~silent].max(), thresholds)
 
 
-def _least_squares(values: np.ndarray, steps: int) -> float:
+def _least_squares(values: np.ndarray, weights: np.ndarray, steps: int) -> float:
     """Choose one channel's threshold from its positive values."""
     if values.size > _SEARCHED:
-        values = np.random.default_rng(0).choice(values, _SEARCHED)
-    values.sort()
+        chosen = np.random.default_rng(0).choice(values.size, _SEARCHED)
+        values, weights = values[chosen], weights[chosen]
+    order = np.argsort(values)
+    values, weights = values[order], weights[order]
     largest = values[-1]
-    values /= largest  # squares of the largest or smallest floats would leave their range
-    sums = np.concatenate(([0.0], np.cumsum(values)))
-    q = np.geomspace(values.mean() / steps, 1.0, _CANDIDATES)
+    values = values / largest  # squares of the largest or smallest floats would leave their range
+    sums = np.concatenate(([[0.0], [0.0]], np.cumsum([weights * values, weights], axis=1)), axis=1)
+    q = np.geomspace(sums[0, -1] / sums[1, -1] / steps, 1.0, _CANDIDATES)
     error, better = _levels(values, sums, q, steps)
     q = better[np.argsort(error, kind="stable")[:_REFINED]]
     for _ in range(_REFINEMENTS):
@@ -178,10 +188,11 @@ def _least_squares(values: np.ndarray, steps: int) -> float:
 def _levels(values: np.ndarray, sums: np.ndarray, q: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Give the summed squared error less that of silence, and the best q for the same levels, for every q.
 
-    sum (a - k q)^2 = sum a^2 - 2 q sum k a + q^2 sum k^2, where a value at or above (k - 1/2) q has level k or more.
+    sum w (a - k q)^2 = sum w a^2 - 2 q sum w k a + q^2 sum w k^2, where a value at or above (k - 1/2) q has level k or
+    more; `sums` are those of w a and of w of the first values.
     """
     k = np.arange(1, steps + 1)
     first = np.searchsorted(values, (k - 0.5) * q[:, None])
-    k_a = (sums[-1] - sums[first]).sum(axis=1)
-    k_squared = ((values.size - first) * (2 * k - 1)).sum(axis=1)
+    k_a = (sums[0, -1] - sums[0, first]).sum(axis=1)
+    k_squared = ((sums[1, -1] - sums[1, first]) * (2 * k - 1)).sum(axis=1)
     return q * (q * k_squared - 2.0 * k_a), k_a / k_squared

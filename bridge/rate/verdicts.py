@@ -8,7 +8,9 @@ from bridge.plan import Verdict
 from bridge.rate.options import RateOptions
 
 
-def verdicts(traced: Graph, graph: Graph, steps: int, options: RateOptions) -> tuple[Verdict, ...]:
+def verdicts(
+    traced: Graph, graph: Graph, steps: int, options: RateOptions, unrolled: str | None
+) -> tuple[Verdict, ...]:
     """Tell what becomes of every node.
 
     Parameters
@@ -20,11 +22,15 @@ def verdicts(traced: Graph, graph: Graph, steps: int, options: RateOptions) -> t
     steps : int
         T.
     options : RateOptions
+    unrolled : str, optional
+        Why recurrent layers are populations for every step of the sequence, where they are.
     """
-    return tuple(_verdict(name, node, traced, graph, steps, options) for name, node in traced.nodes.items())
+    return tuple(_verdict(name, node, traced, graph, steps, options, unrolled) for name, node in traced.nodes.items())
 
 
-def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int, options: RateOptions) -> Verdict:
+def _verdict(
+    name: str, node: Node, traced: Graph, graph: Graph, steps: int, options: RateOptions, unrolled: str | None
+) -> Verdict:
     kind = type(node).__name__
     levels = f"0 to {steps} spikes say 0 to the threshold in {steps + 1} levels"
     quantised = f"{levels}; above it is clipped, and uneven arrival may cost a spike"
@@ -35,7 +41,11 @@ def _verdict(name: str, node: Node, traced: Graph, graph: Graph, steps: int, opt
     if isinstance(node, Activation):
         return Verdict(name, kind, "quantised", quantised)
     if isinstance(node, Recurrent):
-        return Verdict(name, kind, "quantised", f"one population for every step of the sequence; {quantised}")
+        if unrolled is not None:
+            told = f"a population for every step of the sequence, since {unrolled}"
+            return Verdict(name, kind, "quantised", f"{told}; {quantised}")
+        told = f"one population that says a step of the sequence after the other, in {steps} steps each"
+        return Verdict(name, kind, "quantised", f"{told}; {levels}; above it is clipped")
     if isinstance(node, Softmax | LogSoftmax) and name not in graph.nodes:
         return Verdict(name, kind, "exact", "applied to what is read, outside of the network")
     if name not in graph.nodes:

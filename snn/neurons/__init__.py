@@ -9,6 +9,7 @@ from snn.neurons.discrete import DiscreteAdaptiveLIF, DiscreteCubaLIF, DiscreteL
 from snn.neurons.hodgkin_huxley import HodgkinHuxley
 from snn.neurons.integrate_and_fire import IF, LIF
 from snn.neurons.model import Model, step
+from snn.neurons.periodic import PeriodicIF
 from snn.neurons.product import Product
 from snn.neurons.quadratic import QIF, Izhikevich
 from snn.neurons.staircase import Quantizer, Staircase, StaircaseModel
@@ -28,6 +29,7 @@ __all__ = [
     "Izhikevich",
     "McCullochPitts",
     "Model",
+    "PeriodicIF",
     "Product",
     "Quantizer",
     "Staircase",

@@ -79,6 +79,19 @@ def test_every_channel_for_itself_whatever_the_axes():
     np.testing.assert_array_equal(quantise(a, together, 4)[:, 1], one)
 
 
+def test_weights_count_as_repetitions():
+    rng = np.random.default_rng(5)
+    a = np.maximum(rng.normal(size=(300, 2)), 0.0)
+    repeated = rng.integers(1, 4, a.shape)
+    found = least_squares(a, 4, repeated.astype(float))
+    for channel in range(2):
+        expected = least_squares(np.repeat(a[:, channel], repeated[:, channel])[:, None], 4)
+        np.testing.assert_allclose(found[channel], expected[0], rtol=1e-9)
+    for wrong in (np.ones((300, 1)), np.zeros((300, 2))):
+        with pytest.raises(ValidationError, match="weights must be positive"):
+            least_squares(a, 4, wrong)
+
+
 def test_a_silent_channel_gets_the_largest_threshold_of_the_others():
     a = np.zeros((50, 3))
     a[:, 2] = -1.0
