@@ -292,21 +292,26 @@ class _RecurrentEmitter(Emitter):
             assert part is not None
             (source, delay), layout, operator = self._end(part.source, target.arrival), self.input.layout, part.operator
         else:
-            axis, chunks, operator = self._chunks(target, parts)
+            cut, chunks, operator = self._chunks(target, parts)
             layout = Layout((len(chunks[0]),))
-            source, delay = self._course(axis, chunks, target.arrival)
+            source, delay = self._course(cut, chunks, target.arrival)
         rule = rule_of(operator, layout, target.layout, np.ones(layout.size), 1.0 / target.unit)
         if rule is not None:
             self.network.connect(source, target.population, rule, delay=delay)
 
     def _chunks(self, target: _Target, parts: list[_Part | None]) -> tuple[int, tuple[np.ndarray, ...], Operator]:
-        """Return the axis of the input along which the sequence runs, the elements read in each window, and how."""
+        """Return how the input is cut into the elements of a sequence, the part that each window reads, and how.
+
+        It is cut along one of its axes or, as a vector that is reshaped, into as many parts as there are windows.
+        """
         from scipy.sparse import csr_array
 
-        shape = self.input.layout.shape
+        shape, size = self.input.layout.shape, self.input.layout.size
+        cuts = [np.moveaxis(np.arange(size).reshape(shape), axis, 0).reshape(n, -1) for axis, n in enumerate(shape)]
+        cuts += [np.arange(size).reshape(len(parts), -1)] if size % len(parts) == 0 else []
         matrices = [None if part is None else part.operator.matrix() for part in parts]
-        for axis, length in enumerate(shape):
-            elements = np.moveaxis(np.arange(self.input.layout.size).reshape(shape), axis, 0).reshape(length, -1)
+        for number, elements in enumerate(cuts):
+            length = len(elements)
             place = np.empty(elements.size, np.int64)
             place[elements] = np.arange(length)[:, None]
             read = [None if matrix is None else np.unique(place[np.unique(matrix.indices)]) for matrix in matrices]
@@ -316,13 +321,13 @@ class _RecurrentEmitter(Emitter):
             pairs = zip(matrices, chunks, strict=True)
             cut = [Listed(csr_array(matrix[:, chunk])) for matrix, chunk in pairs if matrix is not None]
             if all(_same(cut[0], other) for other in cut[1:]):
-                return axis, chunks, cut[0]
+                return number, chunks, cut[0]
         raise Unrolled(f"{target.name} does not read the input one element of a sequence after the other")
 
-    def _course(self, axis: int, chunks: tuple[np.ndarray, ...], arrival: int) -> tuple[Source, float | None]:
+    def _course(self, cut: int, chunks: tuple[np.ndarray, ...], arrival: int) -> tuple[Source, float | None]:
         """Return the source that gives parts of the input one after the other, and its delay."""
         poisson = self.options.input == "poisson"
-        key = (axis, *(int(chunk[0]) for chunk in chunks), 0 if poisson else arrival)
+        key = (cut, *(int(chunk[0]) for chunk in chunks), 0 if poisson else arrival)
         if key not in self.courses:
             taken = len(self.inputs) + len(self.courses)
             name, size = f"{self.input.name} {taken}" if taken else self.input.name, len(chunks[0])

@@ -301,14 +301,33 @@ def test_refuses_what_only_events_can_say(module, says):
         bridge.convert(module, sequences(4), steps=4)
 
 
-def test_refuses_what_one_current_or_one_answer_cannot_be(tmp_path):
+def test_refuses_what_one_current_or_one_answer_cannot_be():
     x = sequences(4)
     converted = bridge.convert(MODULES["an answer a step"][0], x, steps=16)
     with pytest.raises(ValidationError, match="changes from step to step, as simulate gives it"):
         converted.encode(converted.simulation(len(x)), x)
     with pytest.raises(ValidationError, match="margin is for networks with one answer"):
         converted.run(x, margin=1.0)
-    with pytest.raises(ConversionError, match=r"recurrent \(PeriodicIF\): .*RateOptions\(unroll=True\)"):
-        bridge.to_nir(converted, tmp_path / "network.nir")
     with pytest.raises(ValidationError, match="unroll must be True or False, not 1"):
         RateOptions(unroll=1)
+
+
+class Vector(nn.Module):
+    """Takes all elements of a sequence as one vector."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = LAST
+
+    def forward(self, x):
+        return self.inner(x.view(-1, LENGTH, FEATURES))
+
+
+def test_files_hold_it_unrolled_alone(tmp_path):
+    x, path = sequences(10).reshape(10, -1), tmp_path / "network.nir"
+    with pytest.raises(ConversionError, match=r"recurrent \(PeriodicIF\): .*RateOptions\(unroll=True\)"):
+        bridge.to_nir(bridge.convert(Vector().double(), x, steps=16), path)
+    converted = bridge.convert(Vector().double(), x, steps=16, options=RateOptions(unroll=True))
+    bridge.to_nir(converted, path)
+    course = converted.run(x).course
+    np.testing.assert_array_equal(bridge.from_nir(path).run(x).output.reshape(course.shape), course)
