@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import snn
+from snn import tiles
 from snn.engines.grid_cpu.gathering import make_gathers
+from snn.jit import compiled
 
 STEPS = 8
 
@@ -79,23 +81,61 @@ def test_neurons_that_only_currents_reach_run_ahead(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_narrow_sums_are_the_wide_ones(seed, monkeypatch):
+def test_sums_are_the_same_wide_narrow_or_multiplied(seed, monkeypatch):
     network = layered_network(seed)
 
     def run():
-        simulation = snn.Simulation(network, dt=1.0, weight_bits=24)
-        return simulation.run(float(STEPS)), simulation._engine.tables.gathers
+        simulation = snn.Simulation(network, dt=1.0, weight_bits=24, batch=2)
+        parts = [simulation.run(3.0), simulation.run(STEPS - 3.0)]
+        return parts, simulation._engine.tables
 
-    narrow, gathers = run()
-    assert gathers.narrow[gathers.gathered == 1].any()
+    def same(parts, others):
+        for recording, other in zip(parts, others, strict=True):
+            for name, record in recording.spikes.items():
+                for part in ("samples", "steps", "neurons"):
+                    np.testing.assert_array_equal(getattr(record, part), getattr(other.spikes[name], part))
+            for trace, wide in zip(recording.traces, other.traces, strict=True):
+                np.testing.assert_array_equal(trace.values, wide.values)
+
+    monkeypatch.setattr("snn.engines.grid_cpu.multiplying._CYCLES", 0)  # however few spike
+    multiplied, tables = run()
+    assert tables.multiplied is None or tables.multiplied.used.sum() >= 3
+    assert (tables.multiplied is not None) == tiles.available()
+    monkeypatch.setattr("snn.tiles.available", lambda: False)
+    narrow, tables = run()
+    assert tables.gathers.narrow[tables.gathers.gathered == 1].any()
     monkeypatch.setattr("snn.engines.grid_cpu.gathering._NARROW_SUM", 0)
-    wide, gathers = run()
-    assert not gathers.narrow.any()
-    for name, record in narrow.spikes.items():
-        np.testing.assert_array_equal(record.neurons, wide.spikes[name].neurons)
-        np.testing.assert_array_equal(record.steps, wide.spikes[name].steps)
-    for trace, other in zip(narrow.traces, wide.traces, strict=True):
-        np.testing.assert_array_equal(trace.values, other.values)
+    wide, tables = run()
+    assert not tables.gathers.narrow.any()
+    assert sum(len(record.steps) for record in wide[1].spikes.values())
+    same(multiplied, wide)
+    same(narrow, wide)
+
+
+@pytest.mark.skipif(not tiles.available(), reason="no matrix unit")
+def test_the_matrix_unit_s_products_are_those_of_integers():
+    @compiled(cache=False)
+    def multiply(shape, into, left, right, at):
+        tiles.configure(shape)
+        tiles.products(into, left, 3, 300, 7000, 5000, 2, right, at, 2)
+        tiles.release()
+
+    rng = np.random.default_rng(0)
+    left = rng.integers(-128, 128, 20_000).astype(np.int8)
+    weights = rng.integers(-(2**23), 2**23, (256, 40))
+    right = tiles.planes_of(weights)
+    starts = [3 + 7000 * half + 300 * i for half in range(2) for i in range(tiles.SIDE)]
+    rows = np.stack([np.concatenate([left[start:][:128], left[start + 5000 :][:128]]) for start in starts])
+    expected = rows.astype(np.int64) @ weights
+    for group, targets in enumerate((32, 8)):
+        into, plain = np.zeros((2, tiles.PLANES * tiles.SUMS), np.int32)
+        at = group * tiles.PLANES * 4 * tiles.PIECE
+        multiply(tiles.configuration(), into, left, right, at)
+        tiles.products.plain(plain, left, 3, 300, 7000, 5000, 2, right, at, 2)
+        np.testing.assert_array_equal(into, plain)
+        planes = into.reshape(tiles.PLANES, 2, 2, tiles.SIDE, tiles.SIDE).astype(np.int64)
+        sums = sum(part << 8 * plane for plane, part in enumerate(planes)).transpose(1, 2, 0, 3).reshape(32, 32)
+        np.testing.assert_array_equal(sums[:, :targets], expected[:, 32 * group :][:, :targets])
 
 
 def test_sums_that_might_not_fit_stay_wide():

@@ -15,6 +15,7 @@ from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.driving import Driving
 from snn.engines.grid_cpu.gathering import Sorted, make_gathers
 from snn.engines.grid_cpu.kernel import Memory, Span, Tables
+from snn.engines.grid_cpu.multiplying import Products, make_multiplied
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.threads import run_together
 from snn.errors import ResourceError
@@ -27,9 +28,10 @@ from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
 
 
-def tables_of(program: Program) -> tuple[Tables, Sorted]:
-    """Return a Program's tables as the time loop reads them, and the space that a thread needs for sorted spikes."""
+def tables_of(program: Program) -> tuple[Tables, tuple[Sorted, Products]]:
+    """Return a Program's tables as the time loop reads them, and a thread's space for sorted spikes and products."""
     gathers, space = make_gathers(program)
+    multiplied, products = make_multiplied(program, gathers)
     tables = Tables(
         program.nodes,
         program.slices,
@@ -47,9 +49,10 @@ def tables_of(program: Program) -> tuple[Tables, Sorted]:
         program.probes,
         program.quanta,
         gathers,
+        multiplied,
         which_alone(program),
     )
-    return tables, space
+    return tables, (space, products)
 
 
 class GridCpu(Grid):

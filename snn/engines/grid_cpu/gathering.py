@@ -119,6 +119,17 @@ def _dense_sources(program: Program, j: int) -> int:
     return int(ends[np.searchsorted(ends, first, side="right")] - first) // int(projections.geometry[j, 0])
 
 
+def pattern_weights(program: Program, j: int) -> np.ndarray:
+    """Return the weights of a dense pattern, (sources, targets), or of a convolution, (height, width, ...)."""
+    shape, first = program.projections.geometry[j], program.projections.first_weight[j]
+    mine = program.synapses.pattern_weights[first:]
+    if program.projections.kind[j] == DENSE:
+        sources, targets = _dense_sources(program, j), int(shape[0])
+        return mine[: sources * targets].reshape(sources, targets)
+    channels, targets, size = int(shape[2]), int(shape[5]), shape[6:8]
+    return mine[: channels * size.prod() * targets].reshape(channels, *size, targets).transpose(1, 2, 0, 3)
+
+
 def make_gathers(program: Program) -> tuple[Gathers | None, Sorted]:
     """Return how to gather, or None where nothing is, and the space a thread needs."""
     projections, count = program.projections, len(program.projections.kind)
@@ -127,27 +138,20 @@ def make_gathers(program: Program) -> tuple[Gathers | None, Sorted]:
     weights, cells, columns = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     flowing = program.currents.projection
     for j in [*program.incoming, *flowing[flowing >= 0]]:
-        kind, shape, first = projections.kind[j], projections.geometry[j], projections.first_weight[j]
-        if kind == DENSE:
-            targets = int(shape[0])
-            sources = _dense_sources(program, j)
-            mine = program.synapses.pattern_weights[first:][: sources * targets].reshape(sources, targets)
-        elif kind == CONV2D:
-            targets, size = int(shape[5]), shape[6:8]
-            mine = program.synapses.pattern_weights[first:][: shape[2] * size.prod() * targets]
-            mine = mine.reshape(shape[2], *size, targets).transpose(1, 2, 0, 3)
+        kind, shape = projections.kind[j], projections.geometry[j]
+        if kind not in (DENSE, CONV2D):
+            continue
+        mine = pattern_weights(program, j)
+        targets = mine.shape[-1]
+        reach = np.abs(mine.astype(np.int64)).reshape(-1, targets).sum(axis=0)
+        if kind == CONV2D:
             # Amounts of a current, unlike spikes, are not added up where weights are equal: they need all their bits.
             f = 1 if j in flowing else _blocks(mine, (int(shape[8]), int(shape[9])))
             rows["window"][j], cell, column = _fold(shape, f)
             rows["block"][j], rows["first_source"][j] = f, sum(map(len, cells))
             cells.append(cell)
             columns.append(column)
-            reach = np.abs(mine.astype(np.int64)).sum(axis=(0, 1, 2))
             mine = mine[::f, ::f].reshape(-1, targets)
-        else:
-            continue
-        if kind == DENSE:
-            reach = np.abs(mine.astype(np.int64)).sum(axis=0)
         lanes = PRODUCT_LANES if j in flowing else LANES
         rows["gathered"][j], rows["narrow"][j] = 1, int(reach.max(initial=0) <= _NARROW_SUM)
         rows["first_weight"][j], rows["tile"][j] = sum(map(len, weights)), len(mine) * lanes

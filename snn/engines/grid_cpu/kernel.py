@@ -15,6 +15,7 @@ from snn.engines.grid_cpu.alone import STEPS, run_alone, switch_currents
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.gathering import Sorted, StepSpikes, gather, gather_product
+from snn.engines.grid_cpu.multiplying import Products, forget, multiply
 from snn.engines.grid_cpu.noise import poisson_noise, varying_noise
 from snn.engines.grid_cpu.plastic import PlasticMemory, arrive_by_plastic_list
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
@@ -48,6 +49,7 @@ class Tables(NamedTuple):
     probes: tuple
     quanta: np.ndarray
     gathers: tuple | None  # likewise
+    multiplied: tuple | None  # likewise
     alone: np.ndarray | None  # likewise; uint8: for each block whether its slices are, see `snn.engines.grid_cpu.alone`
 
 
@@ -87,10 +89,11 @@ class Scratch(NamedTuple):
     zeros: np.ndarray  # int64
     sorted: Sorted
     spare: np.ndarray  # int64: a vector of sums
+    products: Products
 
 
-def make_scratch(space: Sorted, words: int) -> Scratch:
-    """Return such space, with that for sorted spikes, and for so many words of marks in a step."""
+def make_scratch(space: tuple[Sorted, Products], words: int) -> Scratch:
+    """Return such space, with that for sorted spikes and products, and for so many words of marks in a step."""
     return Scratch(
         np.empty(STRIP, np.uint8),
         np.empty((STEPS, words), np.uint64),
@@ -99,8 +102,9 @@ def make_scratch(space: Sorted, words: int) -> Scratch:
         np.empty(STRIP, np.uint16),
         np.empty(STRIP, np.uint16),
         np.zeros(STRIP, np.int64),
-        Sorted(*map(aligned, space)),
+        Sorted(*map(aligned, space[0])),
         np.empty(LANES, np.int64),
+        Products(*map(aligned, space[1])),
     )
 
 
@@ -132,8 +136,8 @@ def _arrive_by_list(tables, memory, span, sample, block, k):
 
 
 @internal
-def _arrive_by_pattern(tables, memory, span, sample, s, k, scratch):
-    """Add what arrives at slice `s` in step `k` through projections that follow a pattern."""
+def _arrive_by_pattern(tables, memory, span, sample, s, k, last, scratch):
+    """Add what arrives at slice `s` in step `k`, of those to `last`, through projections that follow a pattern."""
     nodes, slices, projections = tables.nodes, tables.slices, tables.projections
     node, start, stop = slices.node[s], slices.start[s], slices.stop[s]
     sums, counters, bests = memory.sums[sample], memory.counters[sample], memory.bests[sample]
@@ -145,6 +149,8 @@ def _arrive_by_pattern(tables, memory, span, sample, s, k, scratch):
         slot = slices.slot[s] + projections.port[j] * (stop - start) - start
         first_slice, end_slice = nodes.first_slice[source], nodes.first_slice[source + 1]
         spikes = StepSpikes(memory.ids[sample], memory.ends[sample], row, first_slice, end_slice)
+        if multiply(tables, j, spikes, k, last, sample, s, sums, slot, scratch):
+            continue
         if gather(tables, j, spikes, sums, slot, start, stop, scratch):
             continue
         for other in range(first_slice, end_slice):
@@ -204,7 +210,7 @@ def _any(first, node):
 
 
 @internal
-def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
+def _run_slice(tables, groups, memory, span, sample, s, k, last, scratch):
     """Run slice `s` of one sample through step `k`, when what its listed synapses bring has arrived."""
     nodes, slices = tables.nodes, tables.slices
     node = slices.node[s]
@@ -218,7 +224,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, scratch):
         place = gamma_trains(tables, memory, span, sample, s, k, place)
     else:
         if _any(nodes.first_incoming, node):
-            _arrive_by_pattern(tables, memory, span, sample, s, k, scratch)
+            _arrive_by_pattern(tables, memory, span, sample, s, k, last, scratch)
         if _any(nodes.first_noise, node):
             poisson_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves, scratch.counts)
         varying_noise(tables, span, memory.sums[sample], sample, s, k, scratch.halves)
@@ -269,7 +275,7 @@ def _run_block(tables, groups, memory, span, sample, block, first, last, scratch
         _arrive_by_list(tables, memory, span, sample, block, k)
         arrive_by_plastic_list(tables, memory, span, sample, block, k)
         for i in range(first_slice, end_slice):
-            _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, scratch)
+            _run_slice(tables, groups, memory, span, sample, tables.blocks.slices[i], k, last, scratch)
 
 
 @uncounted
@@ -278,6 +284,7 @@ def run(tables, groups, memory, span, scratch, counter, share, shares):
     tables, groups, memory = by_reference(tables), by_reference(groups), by_reference(memory)
     span, scratch = by_reference(span), by_reference(scratch)
     meeting = 0
+    forget(tables, scratch)
     for stage in range(len(tables.stages.window)):
         first, begin = span.first + 1, tables.stages.first_block[stage]
         blocks = tables.stages.first_block[stage + 1] - begin
