@@ -20,6 +20,7 @@ FLOORS = [
         "units",
         "jit",
         "lanes",
+        "tiles",
         "structs",
         "cuda",
         "arithmetic",
