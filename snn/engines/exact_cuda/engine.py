@@ -33,8 +33,7 @@ from snn.engines.exact_cuda.memory import (
 from snn.errors import BackendUnavailable, ResourceError
 from snn.program.exact import ExactProgram
 
-
-# On the one card that was at hand its spikes were nearly those of the CPU, not quite, and why is not known: docs/cuda.md.
+# On the one card that was at hand its spikes were not the CPU's to the last bit, and why is not known: docs/cuda.md.
 TRUSTED = SIMULATED
 
 
@@ -62,8 +61,8 @@ class ExactCuda(Exact):
         super().__init__(program, batch, seed)
         if not TRUSTED:
             raise BackendUnavailable(
-                f"device={device!r}: on a card the exact engine's spikes have not been those of the CPU, to the last bit; "
-                "choose device='cpu', or engine='grid'"
+                f"device={device!r}: on a card the exact engine's spikes have not been those of the CPU to the last "
+                "bit; choose device='cpu', or engine='grid'"
             )
         self.device = Device(device)
         first = np.array([group.first for group in program.groups], np.int64)
