@@ -20,11 +20,10 @@ very small and slow:
 
 import argparse
 import hashlib
-import json
 import sys
 import time
-from pathlib import Path
 
+import devices
 import numpy as np
 
 import snn
@@ -77,18 +76,16 @@ def measure(network: snn.Network, device: str, batch: int, options: argparse.Nam
     }
 
 
-def compare(name: str, batch: int, known: list[dict], options: argparse.Namespace) -> dict:
+def line_of(name: str, batch: int, known: list[dict], options: argparse.Namespace) -> dict:
     """Measure a network on all devices."""
     case = {"network": name, "scale": options.scale, "samples": batch, "simulated_ms": options.sim_ms}
     network = NETWORKS[name](options.scale, options.seed)
     found = {device: measure(network, device, batch, options) for device in options.devices}
-    digests = [one["spikes_sha256"] for one in found.values()]
-    digests += [line["cpu"]["spikes_sha256"] for line in known if case.items() <= line.items()]
-    return case | found | {"equal": len(set(digests)) == 1 if len(digests) > 1 else None}
+    return devices.compare(case, found, known, "spikes_sha256")
 
 
 def staircase(known: list[dict], options: argparse.Namespace) -> dict:
-    """Settle a convolutional network of staircase neurons on both devices, twice; the second time counts."""
+    """Settle a convolutional network of staircase neurons on all devices, twice; the second time counts."""
     rng, net = np.random.default_rng(options.seed), snn.Network()
     side = 28 if options.scale >= 1.0 else 8
     last = net.counts("image", (side, side, 1))
@@ -117,10 +114,7 @@ def staircase(known: list[dict], options: argparse.Namespace) -> dict:
             "events": int(sum(settled.emitted[name].sum() for name in net.populations)),
             "levels_sha256": digest.hexdigest(),
         }
-    case = {"network": "staircase", "images": options.images}
-    digests = [one["levels_sha256"] for one in found.values()]
-    digests += [line["cpu"]["levels_sha256"] for line in known if case.items() <= line.items()]
-    return case | found | {"equal": len(set(digests)) == 1 if len(digests) > 1 else None}
+    return devices.compare({"network": "staircase", "images": options.images}, found, known, "levels_sha256")
 
 
 def main() -> None:
@@ -131,25 +125,19 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--sim-ms", type=float, default=200.0)
     parser.add_argument("--warm-ms", type=float, default=20.0, help="run before the clock starts")
-    parser.add_argument("--threads", type=int, default=8, help="of the CPU")
     parser.add_argument(
         "--images", type=int, default=1024, help="of a staircase network, in one batch; 0: leave it out"
     )
-    parser.add_argument("--devices", nargs="+", default=["cpu", "cuda"])
-    parser.add_argument("--against", help="lines of a run on the CPU, whose spikes are to be the same")
-    options, equal = parser.parse_args(), True
+    devices.add_options(parser)
+    options = parser.parse_args()
     if options.devices != ["cpu"]:
         trust()
-    known = [json.loads(line) for line in Path(options.against).read_text().splitlines()] if options.against else []
+    known, equal = devices.known_lines(options), True
     for name in options.networks:
         for batch in (1, *([BATCHES[name]] if name in BATCHES else [])):
-            line = compare(name, batch, known, options)
-            equal &= line["equal"] is not False
-            print(json.dumps({"benchmark": "cuda_exact", **line}), flush=True)
+            equal &= devices.tell(line_of(name, batch, known, options), "cuda_exact")
     if options.images:
-        line = staircase(known, options)
-        equal &= line["equal"] is not False
-        print(json.dumps({"benchmark": "cuda_exact", **line}), flush=True)
+        equal &= devices.tell(staircase(known, options), "cuda_exact")
     sys.exit(not equal)
 
 

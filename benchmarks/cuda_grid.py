@@ -23,11 +23,10 @@ With compute-sanitizer (of the CUDA toolkit), on small networks:
 
 import argparse
 import hashlib
-import json
 import sys
 import time
-from pathlib import Path
 
+import devices
 import numpy as np
 
 import snn
@@ -73,7 +72,7 @@ def measure(network: snn.Network, device: str, threads: int, duration: float, wa
     return found | {"spikes": sum(map(len, recording.spikes.values())), "spikes_sha256": checksum(recording)}
 
 
-def compare(name: str, seed: int, known: list[dict], options: argparse.Namespace) -> dict:
+def line_of(name: str, seed: int, known: list[dict], options: argparse.Namespace) -> dict:
     """Measure a network on all devices."""
     case = {"network": name, "scale": options.scale, "seed": seed, "simulated_ms": options.sim_ms}
     found = {}
@@ -82,9 +81,7 @@ def compare(name: str, seed: int, known: list[dict], options: argparse.Namespace
         # The first time includes the compilation of what draws synapses.
         for _ in range(options.builds):
             found[device] = measure(network, device, options.threads, options.sim_ms, options.warm_ms)
-    digests = [one["spikes_sha256"] for one in found.values()]
-    digests += [line["cpu"]["spikes_sha256"] for line in known if case.items() <= line.items()]
-    return case | found | {"equal": len(set(digests)) == 1 if len(digests) > 1 else None}
+    return devices.compare(case, found, known, "spikes_sha256")
 
 
 def main() -> None:
@@ -95,20 +92,15 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--sim-ms", type=float, default=1000.0)
     parser.add_argument("--warm-ms", type=float, default=None, help="run before the clock starts; a tenth by default")
-    parser.add_argument("--threads", type=int, default=8, help="of the CPU")
-    parser.add_argument("--devices", nargs="+", default=["cpu", "cuda"])
     parser.add_argument("--builds", type=int, default=1, help="so often each is built and run; the last is told of")
-    parser.add_argument("--against", help="lines of a run on the CPU, whose spikes are to be the same")
+    devices.add_options(parser)
     options = parser.parse_args()
     if options.warm_ms is None:
         options.warm_ms = max(round(options.sim_ms / 10.0 / DT), 1) * DT
-    known = [json.loads(line) for line in Path(options.against).read_text().splitlines()] if options.against else []
-    equal = True
+    known, equal = devices.known_lines(options), True
     for name in options.networks:
         for seed in options.seeds:
-            line = compare(name, seed, known, options)
-            equal &= line["equal"] is not False
-            print(json.dumps({"benchmark": "cuda", **line}), flush=True)
+            equal &= devices.tell(line_of(name, seed, known, options), "cuda")
     sys.exit(not equal)
 
 

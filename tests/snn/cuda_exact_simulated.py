@@ -6,6 +6,7 @@ Collected by test_cuda.py only, as cuda_simulated.py is.
 import numpy as np
 import pytest
 import test_exact
+from devices import assert_equal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,33 +25,6 @@ MODELS = [
 ]
 
 
-def assert_equal(network, pieces, batch=1, change=None):
-    """Run a network on both devices, in pieces, and compare spikes, events, traces and what the neurons are in."""
-    found = []
-    for device in ("cpu", "cuda"):
-        simulation = snn.Simulation(network, engine="exact", device=device, batch=batch, first_sample=3)
-        simulation.run(pieces[0])
-        if change is not None:
-            change(simulation)
-        for piece in pieces[1:]:
-            simulation.run(piece)
-        found.append((simulation.recording, simulation))
-    (cpu, first), (cuda, second) = found
-    assert first.time == second.time
-    for name, record in cpu.spikes.items():
-        for column in ("samples", "steps", "offsets", "neurons"):
-            assert getattr(record, column).tobytes() == getattr(cuda.spikes[name], column).tobytes(), (name, column)
-    for mine, other in zip(cpu.traces, cuda.traces, strict=True):
-        assert mine.times.tobytes() == other.times.tobytes()
-        assert mine.values.tobytes() == other.values.tobytes()
-    np.testing.assert_array_equal(cpu.events, cuda.events)
-    for population in network.populations.values():
-        for variable in first._engine.variables(population.name):
-            one, other = (simulation.state(population, variable) for simulation in (first, second))
-            assert one.tobytes() == other.tobytes(), (population.name, variable)
-    return cpu
-
-
 def test_every_model():
     net = snn.Network(seed=1)
     trains = net.poisson("trains", 300.0, 3)
@@ -61,13 +35,13 @@ def test_every_model():
             net.connect(trains, cells, snn.FixedInDegree(2), weight=sign * size, delay=snn.Uniform(0.0, 1.0))
             net.connect(cells, cells, snn.FixedInDegree(2), weight=0.1 * sign * size, delay=1.5)
         net.record(cells, "v", every=1.9)
-    recording = assert_equal(net, [5.3, 9.9], batch=2)
+    recording = assert_equal(net, [5.3, 9.9], batch=2, engine="exact")
     assert all(len(record) > 1 for record in recording.spikes.values())
 
 
 @pytest.mark.parametrize("delay", [1.5, None])
 def test_every_stimulus_and_several_samples(delay):
-    recording = assert_equal(test_exact.busy(delay=delay), [6.0, 3.7, 0.0, 0.1, 5.2], batch=2)
+    recording = assert_equal(test_exact.busy(delay=delay), [6.0, 3.7, 0.0, 0.1, 5.2], batch=2, engine="exact")
     assert len(recording.spikes["exc"]) > 5 < len(recording.spikes["shared"])
 
 
@@ -75,7 +49,7 @@ def test_every_stimulus_and_several_samples(delay):
 @settings(max_examples=2, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_random_networks(kind, data):
-    assert_equal(test_exact.network(data.draw(test_exact.cases(kind))), [11.3, 13.7])
+    assert_equal(test_exact.network(data.draw(test_exact.cases(kind))), [11.3, 13.7], engine="exact")
 
 
 def test_what_arrives_together_is_added_in_the_same_order():
@@ -88,7 +62,7 @@ def test_what_arrives_together_is_added_in_the_same_order():
         ends = rng.integers(0, 21, 90), rng.integers(0, 3, 90)
         net.connect(trains, cells, snn.Edges(*ends), weight=rng.lognormal(0.0, 3.0, 90), delay=delay)
     net.connect(cells, cells, snn.AllToAll(), weight=1.0, delay=2.0)
-    assert_equal(net, [3.0, 4.0])
+    assert_equal(net, [3.0, 4.0], engine="exact")
 
 
 def test_parameters_that_change_between_runs():
@@ -100,7 +74,7 @@ def test_parameters_that_change_between_runs():
     net = snn.Network(seed=2)
     cells = net.population("cells", 5, snn.LIF(synapse="exponential", i_e=600.0, t_ref=3.0))
     net.connect(cells, cells, snn.FixedInDegree(2), weight=90.0, delay=snn.Uniform(1.0, 9.0))
-    recording = assert_equal(net, [15.3, 9.1], batch=2, change=change)
+    recording = assert_equal(net, [15.3, 9.1], change, batch=2, engine="exact")
     assert len(recording.spikes["cells"]) > 10
 
 
@@ -111,7 +85,7 @@ def test_room_is_made_where_there_is_too_little(delay, monkeypatch):
     monkeypatch.setattr(exact_cuda, "make_sizes", lambda *a: (s := given(*a))._replace(records=s.events + 3, **tight))
     grow = exact_cuda.ExactCuda._grow
     monkeypatch.setattr(exact_cuda.ExactCuda, "_grow", lambda self: (grow(self), grown.append(self.sizes)))
-    assert_equal(test_exact.busy(delay=delay), [7.7, 3.5])
+    assert_equal(test_exact.busy(delay=delay), [7.7, 3.5], engine="exact")
     assert grown[-1].slips > 1 < grown[-1].arrivals
 
 

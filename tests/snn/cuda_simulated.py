@@ -9,6 +9,7 @@ import pytest
 import test_engine
 import test_steps
 import test_varying
+from devices import assert_equal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,32 +47,6 @@ MODELS = [
 ]
 
 
-def assert_equal(network, dt, pieces, batch=1, change=None):
-    """Run a network on both devices, in pieces, and compare spikes, counts, traces and what the neurons are in."""
-    found = []
-    for device in ("cpu", "cuda"):
-        simulation = snn.Simulation(network, dt=dt, device=device, batch=batch, first_sample=3)
-        simulation.run(pieces[0])
-        if change is not None:
-            change(simulation)
-        for piece in pieces[1:]:
-            simulation.run(piece)
-        found.append((simulation.recording, simulation))
-    (cpu, first), (cuda, second) = found
-    for name, record in cpu.spikes.items():
-        for column in ("samples", "steps", "neurons"):
-            np.testing.assert_array_equal(getattr(record, column), getattr(cuda.spikes[name], column), err_msg=name)
-    for mine, other in zip(cpu.traces, cuda.traces, strict=True):
-        assert mine.times.tobytes() == other.times.tobytes()
-        assert mine.values.tobytes() == other.values.tobytes()
-    np.testing.assert_array_equal(cpu.events, cuda.events)
-    for population in network.populations.values():
-        for variable in first._engine.variables(population.name):
-            one, other = (simulation.state(population, variable) for simulation in (first, second))
-            assert one.tobytes() == other.tobytes(), (population.name, variable)
-    return cpu
-
-
 def test_every_model():
     net = snn.Network(seed=1)
     pair = net.spike_trains("pair", [[0.125, 0.5], [0.25]])
@@ -81,24 +56,24 @@ def test_every_model():
         for weight in (60.0, -8.0):
             net.connect(pair, cells, snn.AllToAll(), weight=weight, **ports)
         net.record(cells, "v", every=0.125)
-    recording = assert_equal(net, 0.125, [0.375, 0.375])
+    recording = assert_equal(net, [0.375, 0.375], dt=0.125)
     assert sum(len(record) > 0 for record in recording.spikes.values()) > 5
 
 
 @pytest.mark.parametrize("kind", ["delta", "arrays", "mixed", "alpha"])
 def test_every_pattern_and_list(kind):
-    assert_equal(test_engine.random_network(5, kind), test_engine.DT, [1.5, 2.5])
+    assert_equal(test_engine.random_network(5, kind), [1.5, 2.5], dt=test_engine.DT)
 
 
 def test_every_stimulus_and_several_samples():
-    recording = assert_equal(test_varying.random_network(0), test_varying.DT, [1.2, 1.3], batch=2)
+    recording = assert_equal(test_varying.random_network(0), [1.2, 1.3], dt=test_varying.DT, batch=2)
     assert all(len(record) for record in recording.spikes.values())
 
 
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(st.integers(0, 2**31), st.sampled_from(["delta", "mixed"]))
 def test_random_networks(seed, kind):
-    assert_equal(test_engine.random_network(seed, kind), test_engine.DT, [1.5])
+    assert_equal(test_engine.random_network(seed, kind), [1.5], dt=test_engine.DT)
 
 
 def plastic_network():
@@ -115,14 +90,14 @@ def plastic_network():
 
 
 def test_plastic_synapses_and_binary_units():
-    recording = assert_equal(plastic_network(), 0.1, [2.0, 2.0], batch=2)
+    recording = assert_equal(plastic_network(), [2.0, 2.0], dt=0.1, batch=2)
     assert all(len(record) > 1 for record in recording.spikes.values())
 
 
 def test_spans_end_where_the_room_for_spikes_does(monkeypatch):
     monkeypatch.setattr(grid_cuda, "_SPIKE_BYTES", 0)  # room for three steps in which all fire
     monkeypatch.setattr(grid_cuda, "_LONGEST", 7)
-    assert_equal(plastic_network(), 0.1, [2.0])
+    assert_equal(plastic_network(), [2.0], dt=0.1)
 
 
 def test_input_and_parameters_that_change_between_runs():
@@ -140,7 +115,7 @@ def test_input_and_parameters_that_change_between_runs():
         simulation.set(given, trains=[[[1.1], [1.2], []], [[], [1.3], [1.4, 1.5]]])
         simulation.set(current, amplitude=np.array([[50.0, 60.0], [300.0, 5.0]]))
 
-    recording = assert_equal(net, 0.1, [1.0, 1.0, 1.0], batch=2, change=change)
+    recording = assert_equal(net, [1.0, 1.0, 1.0], change, dt=0.1, batch=2)
     assert len(recording.spikes["trains"]) > 5
 
 
