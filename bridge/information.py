@@ -77,10 +77,10 @@ def _threads() -> dict[str, int]:
 
 
 def _devices() -> list[str]:
-    """Return the devices that networks can run on: engines of `snn` on the CPU, PyTorch on graphics cards, too."""
+    """Return the devices that networks can run on; for `snn`, graphics cards need the extra `cuda`."""
     import torch
 
-    cards = [f"cuda:{i} ({torch.cuda.get_device_name(i)}; PyTorch only)" for i in range(torch.cuda.device_count())]
+    cards = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
     return ["cpu", *cards]
 
 

@@ -4,9 +4,9 @@ A *unit* is a neuron or a train, counted node after node, populations first. An 
 node: a bundle of listed or plastic synapses, or one projection that follows a pattern. When a unit spikes an *entry*
 for each of its outlets is put on the list of what the next step delivers, and each of its *pieces* on another.
 
-A step is short, and in it a thread waits some five hundred cycles for each number that it must read before it knows
-where the next one is, and half as long for the address of an array that it has not used for a while. So tables are few,
-with a row a thing, and are `ABSENT` where a network has no use for what reads them, which is then not compiled.
+A step is short, and most of it is waiting: for a number that says where the next one is, and for the addresses of
+arrays. So tables are few, with a row a thing, and are `ABSENT` where a network has no use for what reads them, which is
+then not compiled.
 """
 
 from __future__ import annotations
