@@ -155,9 +155,12 @@ def _point(axes: Axes, point: dict[str, Any], x: float, *, filled: bool) -> None
     who, y = point["network"], 100 * (1 - point["accuracy"])
     colour = LOOK[who]["color"]
     marker = LOOK[who].get("marker", ANN_MARKER)
-    axes.plot(x, y, marker, color=colour, markerfacecolor=colour if filled else "none", markersize=7, zorder=3)
+    face = colour if filled else "none"
+    axes.plot(x, y, marker, color=colour, markerfacecolor=face, markersize=7, zorder=3, clip_on=False)
     if point["margin"] is not None:
         axes.plot(x, y, "|", color=colour, markersize=12, zorder=3)  # an early exit
     elif who in LABELS:
-        place = {"xytext": LABELS[who], "textcoords": "offset points", "ha": "center", "va": "center"}
+        across, up = LABELS[who]
+        offset = across, up if y > 0.0 else abs(up)  # not onto the axis
+        place = {"xytext": offset, "textcoords": "offset points", "ha": "center", "va": "center"}
         axes.annotate(str(point["steps"]), (x, y), **place, fontsize=8, color=colour, zorder=4)
