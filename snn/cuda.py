@@ -90,8 +90,8 @@ def device_part(field: str, otherwise: Any = None) -> Callable[[Callable], Any]:
 def kernel(function: Callable) -> Any:
     """Make a kernel of a function, compiled when it is first launched.
 
-    It is not optimised again when it is linked, which would contract products and sums after all. ``cuda.jit(lto=False)``
-    as a decorator would not do: numba-cuda 0.30.4 forgets that option on the way.
+    It is not optimised again when it is linked, which would contract products and sums after all. As a decorator
+    ``cuda.jit(lto=False)`` would not do: numba-cuda 0.30.4 forgets that option on the way.
     """
     return cuda.jit(function) if SIMULATED else cuda.jit(function, lto=False)
 

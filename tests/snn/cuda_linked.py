@@ -18,8 +18,8 @@ def install_card():
         return types.SimpleNamespace(get_function=lambda name: types.SimpleNamespace(name=name, module=module))
 
     context = types.SimpleNamespace(device=card, create_module_image=load)
-    devices.get_context = dispatcher.get_context = lambda *device: context
-    dispatcher.get_current_device = lambda: card
+    devices.get_context = lambda *device: context
+    vars(dispatcher).update(get_context=devices.get_context, get_current_device=lambda: card)
     return loaded
 
 
