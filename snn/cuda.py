@@ -88,12 +88,16 @@ def device_part(field: str, otherwise: Any = None) -> Callable[[Callable], Any]:
 
 
 def kernel(function: Callable) -> Any:
-    """Make a kernel of a function, compiled when it is first launched.
+    """Make a kernel of a function, compiled when it is first launched and kept on disk (see `snn.cuda_cache`).
 
     It is not optimised again when it is linked, which would contract products and sums after all. As a decorator
     ``cuda.jit(lto=False)`` would not do: numba-cuda 0.30.4 forgets that option on the way.
     """
-    return cuda.jit(function) if SIMULATED else cuda.jit(function, lto=False)
+    if SIMULATED:
+        return cuda.jit(function)
+    from snn.cuda_cache import keep
+
+    return keep(cuda.jit(function, lto=False), LANES)
 
 
 def in_kernels(function: Any) -> Any:
@@ -157,7 +161,12 @@ def uncontracted() -> Iterator[None]:
     from numba.cuda.cudadrv import nvvm
 
     given = nvvm.compile_ir
-    nvvm.compile_ir = lambda ir, **options: given(ir, **{"fma": False, **options})
+
+    def compile_ir(ir, **options):
+        return given(ir, **{"fma": False, **options})
+
+    compile_ir.uncontracted = True  # pyright: ignore[reportFunctionMemberAccess]
+    nvvm.compile_ir = compile_ir
     try:
         yield
     finally:

@@ -44,7 +44,7 @@ def _newest_source() -> tuple[float, int]:
     return max(stat.st_mtime for stat in stats), sum(stat.st_size for stat in stats)
 
 
-_STAMP = _newest_source()
+STAMP = _newest_source()  # of the sources that a cached kernel was compiled from
 
 
 _never_cached: weakref.WeakSet[type] = weakref.WeakSet()
@@ -59,23 +59,23 @@ def never_cached(structure: type) -> type:
     return structure
 
 
-def _may_be_cached(signature: Any) -> bool:
+def may_be_cached(signature: Any) -> bool:
     """Return whether no class in a signature, a tuple of Numba's types, is one that is `never_cached`."""
     parts: Any = getattr(signature, "structure", signature)  # of a reference, see `snn.structs`
     if not isinstance(parts, tuple | types.BaseTuple):
         return True
     items: Any = parts
-    return getattr(items, "instance_class", None) not in _never_cached and all(map(_may_be_cached, items))
+    return getattr(items, "instance_class", None) not in _never_cached and all(map(may_be_cached, items))
 
 
 class _Cache(caching.FunctionCache):
     """Numba's cache of a function, but for kernels that are not to be kept."""
 
     def load_overload(self, sig, target_context):
-        return super().load_overload(sig, target_context) if _may_be_cached(sig) else None
+        return super().load_overload(sig, target_context) if may_be_cached(sig) else None
 
     def save_overload(self, sig, data):
-        if _may_be_cached(sig):
+        if may_be_cached(sig):
             super().save_overload(sig, data)
 
 
@@ -102,11 +102,11 @@ def compiled(function: Callable | None = None, *, cache: bool = True, **options:
     try:
         kept: Any = _Cache(function)
     except RuntimeError as error:  # Numba found no folder it may write to
-        _warn_uncached(str(error))
+        warn_uncached(str(error))
         return dispatcher
-    _cache_folders.add(kept.cache_path)
+    cache_in(kept.cache_path)
     # An index of another version is not even unpickled, so classes it names may have gone.
-    kept._cache_file._version = f"{kept._cache_file._version} {_STAMP}"
+    kept._cache_file._version = f"{kept._cache_file._version} {STAMP}"
     dispatcher._cache = kept
     return dispatcher
 
@@ -217,7 +217,13 @@ def cache_folders() -> list[Path]:
     return sorted(map(Path, _cache_folders))
 
 
-def _warn_uncached(reason: str) -> None:
+def cache_in(folder: str) -> None:
+    """Count a folder among those that `cache_folders` returns."""
+    _cache_folders.add(folder)
+
+
+def warn_uncached(reason: str) -> None:
+    """Say, once, that nothing is kept on disk, and why."""
     global _warned
     if not _warned:
         _warned = True

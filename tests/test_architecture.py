@@ -22,6 +22,7 @@ FLOORS = [
         "lanes",
         "tiles",
         "structs",
+        "cuda_cache",
         "cuda",
         "arithmetic",
         "quantiles",

@@ -1,8 +1,20 @@
 """A card of which all is there but the driver: the compiler, the linker, and something that takes what they make."""
 
 import types
+from typing import NamedTuple
+
+import numpy as np
 
 CARD = 9, 0
+
+
+class Numbers(NamedTuple):
+    """What a kernel is given."""
+
+    x: np.ndarray
+
+
+NUMBERS = Numbers(np.zeros(4))
 
 
 def install_card():

@@ -10,33 +10,43 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-COMPILER = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install 'allornone[cuda]'"
 )
 
-CODE = """
-import json
-import cuda_linked
-loaded, done = cuda_linked.install_card(), cuda_linked.count_compilations()
-import numpy as np
-from snn.cuda import cuda, kernel, signature, uncontracted
 
-def multiply_and_add(x):
-    x[0] = x[1] * x[2] + x[3]
-
-with uncontracted():
-    kernel(multiply_and_add).compile((signature(np.zeros(4)),))
-print(json.dumps({"options": done, "loaded": len(loaded)}))
-"""
-
-
-@COMPILER
-def test_what_is_loaded_is_neither_contracted_nor_optimised_when_it_is_linked():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent.parent)))}
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=environment, cwd=HERE)
+def process(case, folder, changed=""):
+    """Compile or find a kernel; returns libNVVM's options each time it was called, and the machine code loaded."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent, HERE.parent.parent)))}
+    command = [sys.executable, str(HERE / "cuda_kept.py"), case, str(folder), changed]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["loaded"] == 1
-    (options,) = found["options"]  # one compilation, to PTX
+    (code,) = found["code"]
+    return found["options"], code
+
+
+def test_what_is_loaded_is_neither_contracted_nor_optimised_when_it_is_linked(tmp_path):
+    (options,), unfused = process("unfused", tmp_path)  # compiled once, to PTX
     assert options["fma"] is False
     assert "gen-lto" not in options  # what is made for the linker to optimise, it contracts
+    # Nor is what was compiled with contraction ever kept, or taken for what was not.
+    for _ in range(2):
+        (options,), _ = process("fused", tmp_path)
+        assert "fma" not in options
+    assert process("unfused", tmp_path) == ([], unfused)
+
+
+def test_the_grid_engine_s_kernel_is_compiled_once_for_all_processes(tmp_path):
+    (_,), code = process("grid", tmp_path)
+    assert process("grid", tmp_path) == ([], code)
+
+
+def test_a_kernel_is_compiled_anew_for_other_sources_and_constants(tmp_path):
+    for changed in ("", "sources", "lanes"):
+        assert len(process("unfused", tmp_path, changed)[0]) == 1
+
+
+def test_kernels_for_classes_that_a_program_makes_are_not_kept(tmp_path):
+    for _ in range(2):
+        assert len(process("of_a_program", tmp_path)[0]) == 1
