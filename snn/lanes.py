@@ -13,12 +13,13 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from snn.jit import internal, with_plain_form
+from snn.jit import inlined, internal, with_plain_form
 
 LANES = 32  # sums of 32 bits in two registers of 512 bits: loads of one event's weights need not wait for each other
 
 
 PRODUCT_LANES = 16  # of 64 bits
+STRIP = 16  # real numbers, of which each is loaded and stored again
 
 
 class Lanes(types.Type):
@@ -71,11 +72,12 @@ def _zeros(lanes):
 
 narrow_zeros, wide_zeros = _zeros(Lanes(32, LANES)), _zeros(Lanes(64, LANES))
 product_zeros, real_zeros = _zeros(Lanes(64, PRODUCT_LANES)), _zeros(Lanes(64, LANES, real=True))
+real_strip = _zeros(Lanes(64, STRIP, real=True))
 
 
-@with_plain_form(lambda lanes, sums, first: sums[first : first + LANES].astype(lanes.dtype))
+@with_plain_form(lambda lanes, sums, first: sums[first : first + len(lanes)].astype(lanes.dtype))
 def load_lanes(typing_context, lanes, sums, first):
-    """Return ``sums[first : first + LANES]``, of the width of a given vector."""
+    """Return as many of ``sums[first : ...]`` as a given vector has, of its width."""
 
     def generate(context, builder, signature, arguments):
         place = _place(context, builder, signature, arguments, 1, 2, lanes.vector)
@@ -85,12 +87,12 @@ def load_lanes(typing_context, lanes, sums, first):
 
 
 def _plain_store_lanes(sums, first, lanes):
-    sums[first : first + LANES] = lanes
+    sums[first : first + len(lanes)] = lanes
 
 
 @with_plain_form(_plain_store_lanes)
 def store_lanes(typing_context, sums, first, lanes):
-    """Write a vector to ``sums[first : first + LANES]``, of the same width."""
+    """Write a vector to ``sums[first : ...]``, of the same width."""
 
     def generate(context, builder, signature, arguments):
         place = _place(context, builder, signature, arguments, 0, 1, lanes.vector)
@@ -150,6 +152,12 @@ def add_real_product(typing_context, lanes, weights, first, amount):
         return builder.call(fma, [loaded, _everywhere(builder, arguments[3], lanes.count), arguments[0]])
 
     return lanes(lanes, weights, types.intp, types.float64), generate
+
+
+@with_plain_form(lambda lanes, others: lanes + others)
+def add_lanes(typing_context, lanes, others):
+    """Return the sum of two vectors of real numbers."""
+    return lanes(lanes, others), lambda context, builder, signature, arguments: builder.fadd(*arguments)
 
 
 def _plain_add_to(sums, first, lanes):
@@ -243,3 +251,22 @@ def list_marked(typing_context, numbers, place, first, marks):
         return place
 
     return types.intp(numbers, types.intp, types.intp, types.uint64), generate
+
+
+@inlined
+def fill_up(flags, count):
+    """Fill the last word of flags up; returns how many words there are."""
+    words = (count + MARKS - 1) // MARKS
+    for i in range(count, words * MARKS):
+        flags[i] = 0
+    return words
+
+
+@inlined
+def list_flagged(numbers, place, first, flags, count):
+    """List which of the first flags, uint8, are set, as `list_marked`; returns one past the last place."""
+    for word in range(fill_up(flags, count)):
+        marks = marks_of(flags, MARKS * word)
+        if marks:
+            place = list_marked(numbers, place, first + MARKS * word, marks)
+    return place

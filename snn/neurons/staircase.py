@@ -31,19 +31,20 @@ LARGEST_LEVEL = 2**40
 
 
 @inlined
-def nearest(u, above, below, low, high):
+def nearest(u, step, per_step, low, high):
     """Return the level clip(floor(u / step + 1/2), low, high), of integers.
 
     Parameters
     ----------
     u : int
         The sum, below `LARGEST_SUM` in size.
-    above, below : int
-        The step where u >= 0, and where u < 0.
+    step : int
+    per_step : float
+        1 / step, rounded.
     low, high : int
+        Not beyond `LARGEST_LEVEL` in size.
     """
-    step = above if u >= 0 else below
-    level = np.int64(math.floor(u / step + 0.5))  # rounded, so up to one off
+    level = np.int64(math.floor(u * per_step + 0.5))  # up to one off, or far beyond all bounds
     twice = 2 * (u - step * level)
     level += np.int64(twice >= step) - np.int64(twice < -step)
     return min(max(level, low), high)
@@ -51,8 +52,12 @@ def nearest(u, above, below, low, high):
 
 @inlined
 def nearest_level(u, parameters, at):
-    """Return `nearest` of u and the four numbers of `parameters` from `at` on."""
-    return nearest(u, parameters[at], parameters[at + 1], parameters[at + 2], parameters[at + 3])
+    """Return the level of a neuron that rounds.
+
+    From `at` on, `parameters` has its step where u >= 0, that where u < 0, its lowest and its highest level.
+    """
+    step = parameters[at] if u >= 0 else parameters[at + 1]
+    return nearest(u, step, 1.0 / step, parameters[at + 2], parameters[at + 3])
 
 
 @inlined

@@ -6,8 +6,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import overload
 
-from snn.jit import inlined, internal, prefer_wide_vectors, with_plain_form
-from snn.lanes import MARKS, list_marked, marks_of
+from snn.jit import internal, prefer_wide_vectors, with_plain_form
+from snn.lanes import MARKS, fill_up, list_flagged, marks_of
 from snn.neurons import step
 from snn.random import STRIP
 from snn.structs import fetch, head, load, only, store, tail
@@ -48,15 +48,6 @@ def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, po
 
     integer = types.intp
     return prototype(prototype, sums, integer, integer, flows, integer, quanta, integer), generate
-
-
-@inlined
-def _pack(flags, count):
-    """Fill the last word of flags up; returns how many words there are."""
-    words = (count + MARKS - 1) // MARKS
-    for i in range(count, words * MARKS):
-        flags[i] = 0
-    return words
 
 
 @internal
@@ -101,10 +92,7 @@ def update(
             store(old, sample, column, state)
             flags[i - low] = spiked
         flow += pace
-        for w in range(_pack(flags, high - low)):
-            marks = marks_of(flags, MARKS * w)
-            if marks:
-                place = list_marked(ids, place, low + MARKS * w, marks)
+        place = list_flagged(ids, place, low, flags, high - low)
     return place
 
 
@@ -158,7 +146,7 @@ def update_alone(
                 state, spiked = step(load(parameters, sample, column), load(old, sample, column), arrivals, armed)
                 store(old, sample, column, state)
                 flags[i - low] = spiked
-            for w in range(_pack(flags, high - low)):
+            for w in range(fill_up(flags, high - low)):
                 marks[row, word + w] = marks_of(flags, MARKS * w)
 
 

@@ -11,27 +11,33 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snn.engines.staircase_cpu.convolving import BAND, convolve
+from snn.engines.staircase_cpu.pooling import max_pool2d
 from snn.jit import internal
-from snn.lanes import LANES, add_real_product, load_lanes, put, real_zeros, store_lanes
+from snn.lanes import LANES, STRIP, add_lanes, add_real_product, put, real_zeros
 from snn.memory import aligned
 from snn.program.lower_staircase import columns_in_runs
 from snn.program.staircase import StaircaseProgram
 from snn.program.tables import CONV2D, DENSE, MAX_POOL2D
 
-_FEW = 4  # that speak in a row of a window, on average: then to look for them takes longer than to pass them on
-
 
 class Gathers(NamedTuple):
-    """How to gather; a row a row of Fans, all int64 but the last three."""
+    """How to gather; the first seven have a row a row of Fans, int64."""
 
     first_weight: np.ndarray  # into `weights`
     tile: np.ndarray  # weights of a tile of LANES targets
     wide: np.ndarray  # convolution: width of the image with its padding
     places: np.ndarray  # convolution: elements of the image
     first_source: np.ndarray  # convolution: into `place` and `columns`
+    first_run: np.ndarray  # convolution: into `runs`
+    first_column: np.ndarray  # convolution: into `run_target` and so on
     weights: np.ndarray  # float64
     place: np.ndarray  # int32: for every source, its element of the image
     columns: np.ndarray  # int32: and where its weights begin among those of a window's row at the left edge
+    runs: np.ndarray  # float64: weights of convolutions in the order of `columns_in_runs`
+    run_target: np.ndarray  # int64: for every column of an image, the first target of a row that it reaches,
+    run_length: np.ndarray  # ... how many it reaches
+    run_column: np.ndarray  # ... and where in `columns_in_runs` the column is that the first of them has it in
 
 
 class Space(NamedTuple):
@@ -40,8 +46,13 @@ class Space(NamedTuple):
     columns: np.ndarray  # int32
     amounts: np.ndarray  # float64: changes of levels
     starts: np.ndarray  # int64: where those of each place begin
-    partial: np.ndarray  # float64: sums of a row of targets
+    places: np.ndarray  # uint32: where each is,
+    target: np.ndarray  # int64: ... the first target of a row that it reaches,
+    length: np.ndarray  # int64: ... how many it reaches,
+    weight: np.ndarray  # int64: ... and where their weights begin
+    partial: np.ndarray  # float64: sums of a row of targets, or of one tile of a band of rows
     spare: np.ndarray  # int64: a vector of sums
+    largest: np.ndarray  # int64: max-pooling: largest level of each column of a row of windows
 
 
 def _weights(program: StaircaseProgram, j: int) -> np.ndarray:
@@ -70,72 +81,57 @@ def _tiles(weights: np.ndarray) -> np.ndarray:
 def make_gathers(program: StaircaseProgram) -> Gathers:
     """Return how to gather what fans bring."""
     fans, count = program.fans, len(program.fans.kind)
-    rows: dict[str, np.ndarray] = {name: np.zeros(count, np.int64) for name in Gathers._fields[:5]}
-    weights, places, columns = [np.zeros(0)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    rows: dict[str, np.ndarray] = {name: np.zeros(count, np.int64) for name in Gathers._fields[:7]}
+    lists: dict[str, list[np.ndarray]] = {name: [np.zeros(0, np.int64)] for name in Gathers._fields[7:]}
     for j, kind in enumerate(fans.kind):
         if kind not in (DENSE, CONV2D):
             continue
         mine, shape = _weights(program, j), fans.geometry[j]
-        rows["first_weight"][j], rows["tile"][j] = sum(map(len, weights)), len(mine) * LANES
-        weights.append(_tiles(mine))
+        rows["first_weight"][j], rows["tile"][j] = sum(map(len, lists["weights"])), len(mine) * LANES
+        lists["weights"].append(_tiles(mine))
         if kind == DENSE:
             continue
         height, width, channels, out_height, out_width = (int(n) for n in shape[:5])
         y, x = np.arange(height)[:, None, None] + shape[10], np.arange(width)[:, None] + shape[11]
         wide = max(width + int(shape[11]), int((out_width - 1) * shape[9] + shape[7]))
         high = max(height + int(shape[10]), int((out_height - 1) * shape[8] + shape[6]))
-        rows["wide"][j], rows["places"][j], rows["first_source"][j] = wide, high * wide, sum(map(len, places))
+        rows["wide"][j], rows["places"][j] = wide, high * wide
+        for row, name in (("first_source", "place"), ("first_run", "runs"), ("first_column", "run_target")):
+            rows[row][j] = sum(map(len, lists[name]))
         image = height, width, channels
-        places.append(np.broadcast_to(y * wide + x, image).astype(np.int32).ravel())
-        columns.append(np.broadcast_to((x * channels + np.arange(channels)) * LANES, image).astype(np.int32).ravel())
-    first, second = np.concatenate(places), np.concatenate(columns)
-    return Gathers(**rows, weights=aligned(np.concatenate(weights)), place=first, columns=second)
+        lists["place"].append(np.broadcast_to(y * wide + x, image).ravel())
+        lists["columns"].append(np.broadcast_to((x * channels + np.arange(channels)) * LANES, image).ravel())
+        lists["runs"].append(program.wires.weights[fans.first_weight[j] :][: mine.size])
+        for name, column in zip(("run_target", "run_length", "run_column"), _runs(shape, wide), strict=True):
+            lists[name].append(column)
+    made = {name: np.concatenate(parts) for name, parts in lists.items()}
+    made |= {name: made[name].astype(np.int32) for name in ("place", "columns")}
+    return Gathers(**rows, **made | {name: aligned(made[name].astype(np.float64)) for name in ("weights", "runs")})
+
+
+def _runs(shape: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for every column of an image what `Gathers` says of it: `run_target`, `run_length` and `run_column`."""
+    out_width, width, right = int(shape[4]), int(shape[7]), int(shape[9])
+    x, order = np.arange(wide), np.array(columns_in_runs(width, right))
+    first = np.maximum(0, -((width - 1 - x) // right))
+    length = np.maximum(0, np.minimum(out_width - 1, x // right) - first + 1)
+    return first, length, np.argsort(order)[np.where(length, x - first * right, 0)]
 
 
 def make_space(program: StaircaseProgram, gathers: Gathers) -> Space:
     """Return room for one share of the work."""
-    most, widest = int(program.nodes.size.max()), int(program.fans.geometry[:, 4].max(initial=0))
+    shapes = program.fans.geometry[program.fans.kind == CONV2D]
+    most, row, tile = int(program.nodes.size.max()), shapes[:, 4] * shapes[:, 5], LANES * np.maximum(shapes[:, 4], BAND)
     return Space(
         np.empty(most, np.int32),
         np.empty(most),
         np.empty(int(gathers.places.max(initial=0)) + 1, np.int64),
-        aligned(np.empty(LANES * widest)),
+        np.empty(most, np.uint32),
+        *(np.empty(most, np.int64) for _ in range(3)),
+        aligned(np.empty(int(np.maximum(row + STRIP, tile).max(initial=0)))),
         np.empty(LANES, np.int64),
+        np.empty(most, np.int64),
     )
-
-
-@internal
-def _conv2d(tables, j, speakers, sums, scratch):
-    gathers, shape, slot, space = tables.gathers, tables.fans.geometry[j], tables.fans.slot[j], scratch.space
-    columns, amounts, starts, partial = space.columns, space.amounts, space.starts, space.partial
-    wide, places, first_source = gathers.wide[j], gathers.places[j], gathers.first_source[j]
-    for place in range(places + 1):
-        starts[place] = 0
-    for k in range(speakers):
-        source = np.uint64(first_source + scratch.neuron[k])
-        columns[k], amounts[k] = gathers.columns[source], np.float64(scratch.change[k])
-        starts[np.uint64(gathers.place[source] + 1)] = k + 1
-    for place in range(places):  # where nobody speaks, those before it end
-        starts[place + 1] = max(starts[place], starts[place + 1])
-    channels, out_height, out_width, targets, height, width = shape[2], shape[3], shape[4], shape[5], shape[6], shape[7]
-    down, right = shape[8], shape[9]
-    for low in range(0, targets, LANES):
-        first = gathers.first_weight[j] + low // LANES * gathers.tile[j]
-        for y in range(out_height):
-            for x in range(out_width):
-                store_lanes(partial, LANES * x, real_zeros())
-            for row in range(height):
-                for x in range(out_width):
-                    place = (y * down + row) * wide + x * right
-                    at = first + (row * width - x * right) * channels * LANES
-                    begin, end = starts[np.uint64(place)], starts[np.uint64(place + width)]
-                    lanes = load_lanes(real_zeros(), partial, LANES * x)
-                    for e in range(np.uint64(begin), np.uint64(end)):
-                        lanes = add_real_product(lanes, gathers.weights, at + np.int64(columns[e]), amounts[e])
-                    store_lanes(partial, LANES * x, lanes)
-            for x in range(out_width):
-                lanes, place = load_lanes(real_zeros(), partial, LANES * x), slot + (y * out_width + x) * targets
-                put(lanes, LANES, sums, place + low, place + targets, space.spare)
 
 
 @internal
@@ -143,49 +139,16 @@ def _dense(tables, j, speakers, sums, scratch):
     gathers, targets, slot = tables.gathers, tables.fans.geometry[j, 0], tables.fans.slot[j]
     for low in range(0, targets, LANES):
         first = gathers.first_weight[j] + low // LANES * gathers.tile[j]
-        lanes = real_zeros()
-        for k in range(speakers):
-            place = first + LANES * scratch.neuron[k]
+        lanes, others = real_zeros(), real_zeros()  # two, since each product waits for the one before it in its own
+        for k in range(0, speakers - 1, 2):
+            place, another = first + LANES * scratch.neuron[k], first + LANES * scratch.neuron[k + 1]
             lanes = add_real_product(lanes, gathers.weights, place, np.float64(scratch.change[k]))
+            others = add_real_product(others, gathers.weights, another, np.float64(scratch.change[k + 1]))
+        if speakers % 2:
+            place, change = first + LANES * scratch.neuron[speakers - 1], scratch.change[speakers - 1]
+            lanes = add_real_product(lanes, gathers.weights, place, np.float64(change))
+        lanes = add_lanes(lanes, others)
         put(lanes, LANES, sums, slot + low, slot + targets, scratch.space.spare)
-
-
-@internal
-def _max_pool2d(tables, j, sample, scratch):
-    """Bring the counters up to date, and say what that changes of the largest count of each window."""
-    fans, shape = tables.fans, tables.fans.geometry[j]
-    first_counter, first_best, weight = (
-        fans.first_counter[j],
-        fans.first_best[j],
-        tables.wires.weights[fans.first_weight[j]],
-    )
-    counters, sums, largest = sample.counters, sample.sums, scratch.wanted
-    first, size = tables.nodes.first[fans.source[j]], tables.nodes.size[fans.source[j]]
-    said, counted = sample.levels[first : first + size], counters[first_counter : first_counter + size]
-    for i in range(size):  # nothing is under way
-        counted[i] = said[i]
-    height, width, channels, out_height, out_width = shape[0], shape[1], shape[2], shape[3], shape[4]
-    for out_y in range(out_height):
-        top, left = out_y * shape[8] - shape[10], -shape[11]
-        for out_x in range(out_width):
-            found = False
-            for y in range(max(0, top), min(height, top + shape[6])):
-                for x in range(max(0, left), min(width, left + shape[7])):
-                    window = counters[first_counter + (y * width + x) * channels :][:channels]
-                    if found:
-                        for c in range(channels):
-                            largest[c] = max(largest[c], window[c])
-                    else:
-                        for c in range(channels):
-                            largest[c] = window[c]
-                    found = True
-            left += shape[9]
-            if found:
-                target = (out_y * out_width + out_x) * channels
-                bests, into = sample.bests[first_best + target :], sums[fans.slot[j] + target :]
-                for c in range(channels):
-                    into[c] += weight * (largest[c] - bests[c])
-                    bests[c] = largest[c]
 
 
 @internal
@@ -197,16 +160,14 @@ def gather(tables, plan, j, speakers, sample, scratch):
     int
         1, or 0 where they must or had better be passed on one by one.
     """
-    kind, shape = tables.fans.kind[j], tables.fans.geometry[j]
+    kind = tables.fans.kind[j]
     if kind == MAX_POOL2D:
-        _max_pool2d(tables, j, sample, scratch)
+        max_pool2d(tables, j, sample, scratch)
         return 1
     if not plan.exact[j] or kind not in (DENSE, CONV2D):
         return 0
     if kind == DENSE:
         _dense(tables, j, speakers, sample.sums, scratch)
         return 1
-    if speakers * shape[7] < _FEW * tables.gathers.places[j]:
-        return 0
-    _conv2d(tables, j, speakers, sample.sums, scratch)
+    convolve(tables, j, speakers, sample.sums, scratch)
     return 1

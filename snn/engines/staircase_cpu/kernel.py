@@ -11,16 +11,13 @@ _MOVES = 2**20  # so many arrivals at most, some 100 ms, before an interrupt is 
 
 
 @internal
-def _initialise(tables, sample, schedule):
+def _initialise(tables, sample):
     """Put the state of a sample at its beginning: where it is needed next, and by all threads."""
     for i in range(len(sample.sums)):
         sample.sums[i] = tables.sums[i]
     for array in (sample.levels, sample.bests):
         for i in range(len(array)):
             array[i] = 0
-    if schedule != PHASED:  # which writes all counters
-        for i in range(len(sample.counters)):
-            sample.counters[i] = 0
 
 
 @uncounted
@@ -39,7 +36,7 @@ def run(tables, memory, scratch, flight, counters, log, plan, last):
             memory.sums[s], memory.levels[s], memory.up[s], memory.down[s], memory.counters[s], memory.bests[s]
         )
         if memory.fresh[s] and not counters.begun[0]:
-            _initialise(tables, sample, plan.schedule)
+            _initialise(tables, sample)
         if plan.schedule == PHASED:
             status = settle_phased(tables, memory, sample, s, scratch, counters, log, plan)
         else:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from snn.engines.staircase_cpu.gathering import Gathers, Space, make_gathers, make_space
+from snn.engines.staircase_cpu.rounding import Rounding, make_rounding
+from snn.lanes import MARKS, TO_SPARE
 from snn.program.staircase import LISTED, Fans, StaircaseProgram, StairNodes, Wires
 from snn.program.tables import CONV2D, DENSE, ONE_TO_ONE
 
@@ -27,6 +29,7 @@ class Tables(NamedTuple):
     spread: np.ndarray  # int64 (fans,): targets that an event reaches at most
     sums: np.ndarray  # int64: what every sum begins with
     gathers: Gathers
+    rounding: Rounding
 
 
 class Memory(NamedTuple):
@@ -67,8 +70,9 @@ class Scratch(NamedTuple):
     begin: np.ndarray  # ... and of listed synapses, the first one
     end: np.ndarray  # ... and the one after the last
     runs: np.ndarray  # int64 (runs, 4): see RUN_TARGET and so on
-    wanted: np.ndarray  # int64: levels of the neurons of a cell or a node
-    steps: np.ndarray  # int64 (4, rows): parameters of a node's neurons that round
+    wanted: np.ndarray  # int64: levels of the neurons of a cell or a node; phased: then what they say
+    spoke: np.ndarray  # uint8: phased, whether they say anything,
+    ids: np.ndarray  # int32: ... and the numbers of those who do
     flags: np.ndarray  # bool (cells,): to be looked at
     touched: np.ndarray  # int64 (cells,): those of node i from first_cell[i] on ...
     count: np.ndarray  # ... so many
@@ -175,6 +179,7 @@ def tables_of(program: StaircaseProgram) -> Tables:
         _spread(program),
         program.sums,
         make_gathers(program),
+        make_rounding(program),
     )
 
 
@@ -201,7 +206,8 @@ def make_scratch(program: StaircaseProgram, gathers: Gathers) -> Scratch:
         end=np.zeros(most, np.int64),
         runs=np.zeros((runs, 4), np.int64),
         wanted=np.zeros(most, np.int64),
-        steps=np.zeros((4, int(nodes.rows.max())), np.int64),
+        spoke=np.zeros(most + MARKS, np.uint8),
+        ids=np.zeros(most + TO_SPARE, np.int32),
         flags=np.zeros(cells, np.bool_),
         touched=np.zeros(cells, np.int64),
         count=np.zeros(len(nodes.kind), np.int64),

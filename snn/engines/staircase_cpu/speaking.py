@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from snn.engines.staircase_cpu.memory import RUN_EVENTS, RUN_LENGTH, RUN_TARGET, RUN_WEIGHT
 from snn.engines.staircase_cpu.reach import add, reach
-from snn.jit import inlined, internal, prefer_wide_vectors
-from snn.neurons.staircase import NEAREST, PRODUCT, level_of, nearest
+from snn.jit import inlined, internal
+from snn.neurons.staircase import PRODUCT, level_of
 from snn.program.staircase import INPUT
 
 
@@ -74,49 +74,6 @@ def look(tables, node, sample, scratch):
 
 
 @internal
-def _nearest_levels(parameters, at, rows, sums, wanted, steps):
-    """Compute the levels of neurons that round, from their parameters turned into columns: so the loop vectorises."""
-    prefer_wide_vectors()
-    for row in range(rows):
-        for column in range(4):
-            steps[column, row] = parameters[at + 4 * row + column]
-    above, below, low, high = steps[0, :rows], steps[1, :rows], steps[2, :rows], steps[3, :rows]
-    if rows == 1:
-        for i in range(len(sums)):
-            wanted[i] = nearest(sums[i], parameters[at], parameters[at + 1], parameters[at + 2], parameters[at + 3])
-        return
-    for base in range(0, len(sums), rows):
-        mine, into = sums[base : base + rows], wanted[base : base + rows]
-        for row in range(rows):
-            into[row] = nearest(mine[row], above[row], below[row], low[row], high[row])
-
-
-@internal
-def look_everywhere(tables, node, sample, scratch):
-    """Look at all neurons of a node; lists who speaks, in ascending order, and returns how many."""
-    nodes, parameters, wanted = tables.nodes, tables.parameters, scratch.wanted
-    kind, size, rows, width = nodes.kind[node], nodes.size[node], nodes.rows[node], nodes.width[node]
-    slot, first, at = nodes.slot[node], nodes.first[node], nodes.parameters[node]
-    sums, levels = sample.sums[slot : slot + size], sample.levels[first : first + size]
-    others = sample.sums[slot + size : slot + 2 * size] if kind == PRODUCT else sums
-    if kind == NEAREST:
-        _nearest_levels(parameters, at, rows, sums, wanted, scratch.steps)
-    else:
-        for base in range(0, size, rows):
-            for i in range(base, base + rows):
-                wanted[i] = level_of(kind, parameters, at + (i - base) * width, width, sums[i], others[i])
-    for k in range(scratch.count[node]):
-        scratch.flags[nodes.first_cell[node] + scratch.touched[nodes.first_cell[node] + k]] = False
-    scratch.count[node] = 0
-    found = 0
-    for i in range(size):  # all are listed, and those that say nothing overwritten: no branch to guess
-        change = wanted[i] - levels[i]
-        scratch.neuron[found], scratch.change[found] = i, change
-        found += change != 0
-    return found
-
-
-@internal
 def read(tables, plan, node, window, sample, s, scratch):
     """List the neurons of an input whose count is another from a window on; returns how many."""
     first, found = tables.nodes.first[node], 0
@@ -125,6 +82,15 @@ def read(tables, plan, node, window, sample, s, scratch):
         scratch.neuron[found], scratch.change[found] = i, change
         found += change != 0
     return found
+
+
+@internal
+def enter(first, speakers, time, s, scratch, counters, log):
+    """Enter what the neurons listed say in the log."""
+    for k in range(speakers):
+        number, change, place = first + scratch.neuron[k], scratch.change[k], counters.logged[0]
+        log.sample[place], log.neuron[place], log.time[place], log.change[place] = s, number, time, change
+        counters.logged[0] = place + 1
 
 
 @internal
@@ -151,10 +117,7 @@ def say(tables, node, speakers, time, memory, sample, s, scratch, counters, log,
             else:
                 sample.down[number] += events
     if logs:
-        for k in range(speakers):
-            number, change, place = nodes.first[node] + scratch.neuron[k], scratch.change[k], counters.logged[0]
-            log.sample[place], log.neuron[place], log.time[place], log.change[place] = s, number, time, change
-            counters.logged[0] = place + 1
+        enter(nodes.first[node], speakers, time, s, scratch, counters, log)
     if speakers:
         memory.last[s] = max(memory.last[s], time)
 

@@ -22,6 +22,7 @@ from snn.engines.staircase_cpu.speaking import carry, look, read, say, touch_all
 from snn.jit import internal
 from snn.neurons.staircase import PRODUCT, level_of
 from snn.program.staircase import INPUT, LISTED
+from snn.program.tables import MAX_POOL2D
 
 
 @internal
@@ -158,10 +159,22 @@ def _arrive_alone(tables, memory, sample, s, scratch, flight, counters, log, pla
 
 
 @internal
+def _count(tables, sample):
+    """Bring the counters of max-pooling up to date: all that was said has arrived."""
+    nodes, fans = tables.nodes, tables.fans
+    for j in range(len(fans.kind)):
+        if fans.kind[j] == MAX_POOL2D:
+            first, counter = nodes.first[fans.source[j]], fans.first_counter[j]
+            for i in range(nodes.size[fans.source[j]]):
+                sample.counters[counter + i] = sample.levels[first + i]
+
+
+@internal
 def settle_timed(tables, memory, sample, s, scratch, flight, counters, log, plan, moves):
     """Settle one sample, or go on with it; returns a status. After so many `moves` it is PAUSED."""
     if not counters.begun[0]:
         counters.begun[0], counters.window[0], flight.speaks[0] = 1, 0, 0.0
+        _count(tables, sample)
         if memory.fresh[s]:
             counters.touched[0] = touch_all(tables.nodes, scratch)
             memory.fresh[s] = False
