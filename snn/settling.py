@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from snn import checks
-from snn.engines.staircase_cpu import Outcome, Plan, StaircaseCpu
+from snn.engines.staircase_cpu import Outcome, Plan, StaircaseCpu, parts_of
 from snn.errors import ValidationError
 from snn.interrupts import held
 from snn.network import Network
@@ -38,6 +38,8 @@ class Settling:
         nodes = self.program.nodes
         self.inputs = [name for name, kind in zip(self.program.names, nodes.kind, strict=True) if kind == INPUT]
         self._listed = False
+        self._checked: tuple[Any, list[int]] = None, []
+        self._keep: tuple[int, ...] | None = None  # nodes of which the last call has kept anything; None for all
 
     def settle(
         self,
@@ -47,10 +49,14 @@ class Settling:
         window: float,
         max_events: int,
         list_events: bool,
+        keep: Sequence[str] | None,
     ) -> Settled:
         """Give the input and go on until nothing is under way; see `snn.Simulation.settle`."""
         if not self.engine.at_rest:
             expected = "reset() first: the last call ended before the network was at rest"
+            raise ValidationError("settle", "inputs", inputs, expected)
+        if self._keep is not None:
+            expected = "reset() first: the last call has kept a part of the network only, from which it cannot go on"
             raise ValidationError("settle", "inputs", inputs, expected)
         checks.choice("settle", "schedule", schedule, SCHEDULES)
         if schedule == "phased" and self.program.cyclic:
@@ -63,14 +69,24 @@ class Settling:
         limit = min(checks.integer("settle", "max_events", max_events, minimum=0), _MOST_EVENTS)
         if not isinstance(list_events, bool):
             raise ValidationError("settle", "list_events", list_events, "True or False")
+        kept = self._nodes_kept(keep, schedule)
         at = np.zeros(1) if times is None else _times(times)
         counts = self._counts(inputs, at, times is not None)
-        largest = check_bounds(self.program, self._sizes(counts), limit)
+        largest = self._largest(self._sizes(counts), limit)
         plan = Plan(
-            counts, at, SCHEDULES.index(schedule), window, limit, self._said(at[-1]), list_events, self._exact(largest)
+            counts,
+            at,
+            SCHEDULES.index(schedule),
+            window,
+            limit,
+            self._said(at[-1]),
+            list_events,
+            self._exact(largest),
+            whole=kept is None,
+            keep=parts_of(self.program, kept or ()),
         )
-        self.engine.begin(plan)
-        self._listed = list_events
+        self.engine.begin(plan, kept)
+        self._listed, self._keep = list_events, kept
         done = False
         while not done:
             with held():
@@ -80,18 +96,19 @@ class Settling:
     def settled(self) -> Settled:
         """Return what the last settling has come to, or had come to when it was cut off."""
         names, outcome = self.program.names, self.engine.outcome
+        kept = names if self._keep is None else tuple(names[node] for node in self._keep)
         shapes = dict(zip(names, self.program.shapes, strict=True))
 
         def of_neurons(make: Callable[..., np.ndarray], *arguments: int) -> ByName:
             def made(name: str) -> np.ndarray:
                 return make(names.index(name), *arguments).reshape(self.batch, *shapes[name])
 
-            return ByName(names, made)
+            return ByName(kept, made)
 
         parts = {name: self._part(node) for node, name in enumerate(names)}
         return Settled(
             levels=of_neurons(outcome.levels),
-            sums=ByName([name for name in names if name not in self.inputs], partial(self._sums, outcome)),
+            sums=ByName([name for name in kept if name not in self.inputs], partial(self._sums, outcome)),
             positive=of_neurons(outcome.events, 1),
             negative=of_neurons(outcome.events, -1),
             events=of_neurons(outcome.events, 0),
@@ -109,6 +126,10 @@ class Settling:
         ports = view.population.model.open_ports or ("u",)
         if variable not in (*ports, "s"):
             raise ValidationError("state", "variable", variable, f"one of {', '.join((*ports, 's'))}")
+        if self._keep is not None:
+            raise ValidationError(
+                "state", "neurons", name, "reset() first: the last settle has kept a part only (keep)"
+            )
         if variable == "s":
             values = self.engine.memory.levels[:, self._part(self.program.names.index(name))]
             return values[:, view.start : view.stop].astype(np.float64)
@@ -118,7 +139,23 @@ class Settling:
     def reset(self) -> None:
         """Go back to the initial state, with nothing said."""
         self.engine.reset()
-        self._listed = False
+        self._listed, self._keep = False, None
+
+    def _nodes_kept(self, keep: Sequence[str] | None, schedule: str) -> tuple[int, ...] | None:
+        """Return the nodes that are to be kept, or None for all."""
+        if keep is None:
+            return None
+        names = list(self.program.names)
+        wrong = [name for name in keep if name not in names] if not isinstance(keep, str) else [keep]
+        if wrong:
+            raise ValidationError("settle", "keep", wrong[0], f"a list of names among {names}")
+        if schedule != "phased":
+            raise ValidationError("settle", "keep", keep, f'None with schedule="{schedule}"')
+        if not self.engine.memory.fresh.all():
+            raise ValidationError(
+                "settle", "keep", keep, "reset() first, or None: a part can be kept from the start only"
+            )
+        return tuple(sorted({names.index(name) for name in keep}))
 
     def _part(self, node: int) -> slice:
         """Return which neurons, by number, are a node's."""
@@ -163,7 +200,7 @@ class Settling:
             given = given.reshape(len(times), -1, size)  # for all samples, or one for each
             parts.append(np.broadcast_to(given, (len(times), self.batch, size)))
         empty = np.zeros((len(times), self.batch, 0), np.int64)
-        return np.ascontiguousarray(np.concatenate([empty, *parts], axis=2))
+        return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate([empty, *parts], axis=2))
 
     def _sizes(self, counts: np.ndarray) -> list[int]:
         """Return the largest size of a level of each node, of inputs also of those to come."""
@@ -174,6 +211,12 @@ class Settling:
             known = [levels[:, part], *([counts[:, :, part]] if node < len(self.inputs) else [])]
             sizes.append(max(max(int(one.max()), -int(one.min())) for one in known))
         return sizes
+
+    def _largest(self, sizes: list[int], limit: int) -> list[int]:
+        """Return what `check_bounds` does; for images one after the other it is the same."""
+        if self._checked[0] != (sizes, limit):
+            self._checked = (sizes, limit), check_bounds(self.program, sizes, limit)
+        return self._checked[1]
 
     def _exact(self, largest: list[int]) -> np.ndarray:
         """Return through which fans all that comes at once stays below 2^53 in size, by the largest levels."""
@@ -200,10 +243,10 @@ def _integers(name: str, value: Any) -> np.ndarray:
         raise ValidationError(owner, "counts", value, expected) from None
     if given.dtype.kind not in "biu":
         raise ValidationError(owner, "counts", f"{given.dtype} array of shape {given.shape}", expected)
-    wrong = given[(given >= 2**40) | (given <= -(2**40))] if given.dtype.itemsize == 8 else given[:0]
-    if wrong.size:
+    if given.dtype.itemsize == 8 and given.size and (given.max() >= 2**40 or given.min() <= -(2**40)):
+        wrong = given[(given >= 2**40) | (given <= -(2**40))]
         raise ValidationError(owner, "counts", int(wrong.flat[0]), expected)
-    return given.astype(np.int64)
+    return given.astype(np.int64, copy=False)
 
 
 def _times(value: Any) -> np.ndarray:

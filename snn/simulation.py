@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -218,6 +218,7 @@ class Simulation:
         window: float = 0.0,
         max_events: int = 100_000_000,
         list_events: bool = False,
+        keep: Sequence[str] | None = None,
     ) -> Settled:
         """Give a network of staircase neurons its input, and go on until no event is under way.
 
@@ -243,6 +244,10 @@ class Simulation:
             How many events the populations of a sample may emit: networks with cycles may never come to rest.
         list_events : bool
             Whether to list the events one by one.
+        keep : sequence of str, optional
+            Populations and inputs whose levels, sums and events are kept of every sample, where those of all are not
+            wanted: it saves memory and time. Only the first settling after a `reset` can do so, if phased, and another
+            one needs a `reset` before it.
 
         Returns
         -------
@@ -268,7 +273,7 @@ class Simulation:
         """
         if self._settling is None:
             raise ValidationError("settle", "network", list(self.network.populations), "one of staircase neurons")
-        return self._settling.settle(inputs, schedule, times, window, max_events, list_events)
+        return self._settling.settle(inputs, schedule, times, window, max_events, list_events, keep)
 
     @property
     def settled(self) -> Settled:

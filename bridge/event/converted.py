@@ -127,7 +127,7 @@ class EventConverted:
             If the samples have another shape or are not finite, or `batch` is not a positive integer.
         """
         parts = []
-        for settled, count, seconds in self._settled(samples, threads, batch, schedule):
+        for settled, count, seconds in self._settled(samples, threads, batch, schedule, whole=False):
             parts.append(self._read(settled, count, seconds))
             if report is not None:
                 report(sum(len(part.scores) for part in parts))
@@ -231,18 +231,25 @@ class EventConverted:
 
     def _encoded(self, samples: np.ndarray) -> np.ndarray:
         """Return the counts of samples as the network's input takes them."""
-        layout = self.quantised.neurons[self.input].layer.layout
-        return self._counts(samples)[:, layout.order].reshape(len(samples), *layout.image)
+        layout, counts = self.quantised.neurons[self.input].layer.layout, self._counts(samples)
+        axis = layout.axis + 1 if layout.axis >= 0 else layout.axis
+        placed = np.moveaxis(counts.reshape(len(samples), *layout.shape), axis, -1)  # as `layout.order`
+        return placed.reshape(len(samples), *layout.image)
 
     def _counts(self, samples: np.ndarray) -> np.ndarray:
         """Return the counts of samples in the graph's order, int64 (samples, size)."""
         neurons = self.quantised.neurons[self.input]
-        return np.floor(encoded(neurons.layer, samples) / neurons.unit + 0.5).astype(np.int64)
+        counts = encoded(neurons.layer, samples) / neurons.unit
+        counts += 0.5
+        return np.floor(counts, out=counts).astype(np.int64)
 
     def _settled(
-        self, samples: np.ndarray, threads: int, batch: int, schedule: Schedule
+        self, samples: np.ndarray, threads: int, batch: int, schedule: Schedule, whole: bool = True
     ) -> Iterator[tuple[Settled, int, float]]:
-        """Settle samples; yields what came of each batch, how many samples of it count, and the seconds it took."""
+        """Settle samples; yields what came of each batch, how many samples of it count, and the seconds it took.
+
+        Unless what came of the `whole` network is wanted, only the output is sure to be there.
+        """
         batch = min(positive_integer("batch", batch), max(1, len(samples)))
         samples = check_samples(samples, self.graph.nodes[self.input].output_shape())
         if self._kept.get("arguments") != (batch, threads):  # to lower a network takes longer than to run it once
@@ -254,7 +261,9 @@ class EventConverted:
             filled = np.concatenate([chosen, np.repeat(chosen[:1], batch - len(chosen), axis=0)])
             begun = time.perf_counter()
             simulation.reset()
-            settled = simulation.settle({self.input: filled}, schedule=schedule)
+            everything = whole or len(chosen) < batch or schedule != "phased"
+            keep = None if everything else [self.quantised.neurons[self.quantised.output].layer.name]
+            settled = simulation.settle({self.input: filled}, schedule=schedule, keep=keep)
             yield settled, len(chosen), time.perf_counter() - begun
 
     def _read(self, settled: Settled, count: int, seconds: float) -> Inference:

@@ -445,6 +445,9 @@ BAD = {
     "negative window": (lambda: given_to({"x": [1, 2]}, schedule="coalescing", window=-1.0), "window", "-1.0"),
     "limit": (lambda: given_to({"x": [1, 2]}, max_events=-1), "max_events", "-1"),
     "list": (lambda: given_to({"x": [1, 2]}, list_events=1), "list_events", "1"),
+    "keep": (lambda: given_to({"x": [1, 2]}, keep=["y"]), "keep", "'y'"),
+    "keep one": (lambda: given_to({"x": [1, 2]}, keep="x"), "keep", "'x'"),
+    "keep of others": (lambda: given_to({"x": [1, 2]}, keep=["x"], schedule="free"), "keep", "['x']"),
     "run": (lambda: snn.Simulation(stairs(), engine="exact").run(1.0), "network", "cells"),
     "set": (lambda: snn.Simulation(stairs(), engine="exact").set(None, step=1.0), "network", "cells"),
     "time": (lambda: snn.Simulation(stairs(), engine="exact").time, "network", "cells"),
@@ -551,22 +554,25 @@ for seed in (1, 5):
     assert printed(NUMBA_DISABLE_JIT="1") == printed()
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_what_is_gathered_is_what_is_passed_on_one_by_one(seed, monkeypatch):
-    rng = np.random.default_rng(seed)
-    net = snn.Network()
-    image = net.counts("image", (6, 5, 2))
-    rule = snn.Conv2d(rng.normal(size=(3, 2, 2, 34)), stride=(1, 2), padding=1)
-    layer = net.population(
-        "layer", rule.target_shape((6, 5, 2)), snn.Quantizer(rng.uniform(0.5, 1.5, 34), low=-4, high=9)
-    )
+@pytest.mark.parametrize(
+    ("channels", "targets", "size", "stride"),
+    [(2, 34, (3, 2), (1, 2)), (2, 16, (2, 3), (2, 1)), (1, 5, (2, 3), (1, 2)), (12, 34, (3, 2), (1, 2))],
+)
+def test_what_is_gathered_is_what_is_passed_on_one_by_one(channels, targets, size, stride, monkeypatch):
+    """With few channels a row of targets is passed on at a time, with many each target is gathered."""
+    rng = np.random.default_rng(channels + targets)
+    net, shape = snn.Network(), (6, 5, channels)
+    image = net.counts("image", shape)
+    rule = snn.Conv2d(rng.normal(size=(*size, channels, targets)), stride=stride, padding=1)
+    model = snn.Quantizer(rng.uniform(0.5, 1.5, targets), low=-4, high=9)
+    layer = net.population("layer", rule.target_shape(shape), model)
     net.connect(image, layer, rule)
     pool = snn.MaxPool2d(2, padding=1)
     pooled = net.population("pooled", pool.target_shape(layer.shape), snn.Quantizer())
     net.connect(layer, pooled, pool)
     out = net.population("out", 35, snn.Staircase([]))
     net.connect(pooled, out, snn.Dense(rng.normal(size=(35, pooled.size))))
-    counts, other = rng.integers(-3, 9, (2, 3, 6, 5, 2))
+    counts, other = rng.integers(-3, 9, (2, 3, *shape))
 
     def states(schedule):
         sim = snn.Simulation(net, engine="exact", batch=3)
@@ -587,3 +593,45 @@ def test_what_is_gathered_is_what_is_passed_on_one_by_one(seed, monkeypatch):
             np.testing.assert_array_equal(one.sums[name], two.sums[name])
             np.testing.assert_array_equal(one.sums[name], three.sums[name])
     assert gathered[0].events["pooled"].any()
+
+
+def test_what_is_kept_is_the_same_part_of_the_whole():
+    net, counts, _, _ = case(7, samples=5)
+    whole = settle(net, counts, batch=5)
+    names = list(net.populations)
+    keep = [names[-1], names[0]]
+    simulation = snn.Simulation(net, engine="exact", batch=5, threads=2)
+    for _ in range(2):
+        part = simulation.settle(counts, keep=keep)
+        assert set(part.levels) == set(part.events) == set(keep)
+        assert set(part.sums) == set(keep) - set(counts)
+        for name in keep:
+            np.testing.assert_array_equal(part.levels[name], whole.levels[name])
+            np.testing.assert_array_equal(part.negative[name], whole.negative[name])
+        for name in part.sums:
+            np.testing.assert_array_equal(part.sums[name], whole.sums[name])
+        for name in whole.levels:
+            np.testing.assert_array_equal(part.emitted[name], whole.emitted[name])
+            np.testing.assert_array_equal(part.totals[name], whole.totals[name])
+        np.testing.assert_array_equal(part.operations, whole.operations)
+        np.testing.assert_array_equal(part.duration, whole.duration)
+        with pytest.raises(snn.ValidationError, match="reset"):
+            simulation.settle(counts)
+        with pytest.raises(snn.ValidationError, match="reset"):
+            simulation.state(net.populations[keep[0]], "s")
+        simulation.reset()
+    assert not snn.Simulation(net, engine="exact", batch=5).settle(counts, keep=[]).levels
+    simulation.settle(counts)
+    with pytest.raises(snn.ValidationError, match="from the start"):
+        simulation.settle(counts, keep=keep)
+
+
+def test_what_is_kept_of_samples_that_were_cut_off_is_the_beginning():
+    net, counts, _, _ = case(7, samples=3)
+    name = list(net.populations)[-1]
+    simulation = snn.Simulation(net, engine="exact", batch=3)
+    with pytest.raises(snn.ResourceError, match="max_events"):
+        simulation.settle(counts, keep=[name], max_events=1)
+    assert not simulation.settled.levels[name][1:].any()
+    fresh = snn.Simulation(net, engine="exact", batch=3).settled.sums[name]
+    np.testing.assert_array_equal(simulation.settled.sums[name][1:], fresh[1:])

@@ -1,5 +1,5 @@
 """The engine for staircase neurons on the CPU: asynchronous, until all is at rest."""
 
-from snn.engines.staircase_cpu.engine import Outcome, Plan, StaircaseCpu
+from snn.engines.staircase_cpu.engine import Outcome, Plan, StaircaseCpu, parts_of
 
-__all__ = ["Outcome", "Plan", "StaircaseCpu"]
+__all__ = ["Outcome", "Plan", "StaircaseCpu", "parts_of"]

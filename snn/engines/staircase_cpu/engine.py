@@ -27,6 +27,7 @@ from snn.engines.staircase_cpu.memory import (
     make_flight,
     make_log,
     make_scratch,
+    parts_of,
     tables_of,
 )
 from snn.engines.threads import run_together
@@ -91,6 +92,8 @@ class Outcome(NamedTuple):
     schedule : int
     totals : ndarray of int64 (neurons,)
         Events of each neuron, of all samples together.
+    keep : tuple of int, optional
+        The nodes that `memory` has sums and levels of, one after the other; all if there is none.
     """
 
     program: StaircaseProgram
@@ -98,18 +101,16 @@ class Outcome(NamedTuple):
     before: np.ndarray | None
     schedule: int
     totals: np.ndarray
+    keep: tuple[int, ...] | None = None
 
     def levels(self, node: int) -> np.ndarray:
         """Return the levels of a node's neurons, int64 (samples, neurons)."""
-        return self.memory.levels[:, self._part(node)].copy()
+        return self._levels(node).copy()
 
     def sums(self, node: int) -> np.ndarray:
         """Return the sums of a population's neurons, port by port, int64 (samples, ports, neurons)."""
-        slot, size, ports = (
-            int(self.program.nodes.slot[node]),
-            int(self.program.nodes.size[node]),
-            self.program.ports[node],
-        )
+        size, ports = int(self.program.nodes.size[node]), self.program.ports[node]
+        slot = int(self.program.nodes.slot[node]) if self.keep is None else self._before(node)[:, 3].sum()
         return self.memory.sums[:, slot : slot + ports * size].reshape(-1, ports, size)
 
     def events(self, node: int, sign: int) -> np.ndarray:
@@ -119,7 +120,7 @@ class Outcome(NamedTuple):
             up, down = memory.up[:, part], memory.down[:, part]
             return up + down if sign == 0 else up if sign > 0 else down
         # A phased neuron speaks but once: the change of its level tells.
-        change = memory.levels[:, part] if self.before is None else memory.levels[:, part] - self.before[:, part]
+        change = self._levels(node) if self.before is None else memory.levels[:, part] - self.before[:, part]
         if self.program.nodes.kind[node] == PRODUCT:
             change = np.sign(change)
         return np.abs(change) if sign == 0 else np.maximum(sign * change, 0)
@@ -128,6 +129,17 @@ class Outcome(NamedTuple):
         """Return the number of events of a node's neurons in all samples together, int64 (neurons,)."""
         return self.totals[self._part(node)]
 
+    def _levels(self, node: int) -> np.ndarray:
+        if self.keep is None:
+            return self.memory.levels[:, self._part(node)]
+        first = self._before(node)[:, 1].sum()
+        return self.memory.levels[:, first : first + int(self.program.nodes.size[node])]
+
+    def _before(self, node: int) -> np.ndarray:
+        """Return the parts that are kept before a node's."""
+        keep: Any = self.keep
+        return parts_of(self.program, keep[: keep.index(node)])
+
     def _part(self, node: int) -> slice:
         first = int(self.program.nodes.first[node])
         return slice(first, first + int(self.program.nodes.size[node]))
@@ -135,8 +147,7 @@ class Outcome(NamedTuple):
 
 def too_many(outcome: Outcome, sample: int, limit: int) -> str:
     """Say that a sample has emitted more events than it may."""
-    program = outcome.program
-    totals = [outcome.events(node, 0)[sample].sum() for node in range(len(program.names))]
+    program, totals = outcome.program, outcome.memory.spoken[sample]
     busiest = int(np.argmax(np.where(np.array(program.ports) > 0, totals, -1)))
     return (
         f"sample {sample} has not come to rest after {limit:,} events (max_events), {int(totals[busiest]):,} of "
@@ -187,7 +198,7 @@ class StaircaseCpu:
             bests=self.bests,
             fresh=np.ones(self.batch, np.bool_),
         )
-        self.before, self.schedule = None, PHASED
+        self.before, self.schedule, self.keep = None, PHASED, None
         if self.at_rest:
             for share in self.shares:
                 share.scratch.totals[:] = 0
@@ -196,28 +207,31 @@ class StaircaseCpu:
         self.shares = [_Share(self.program, self.tables.gathers, *pair) for pair in pairwise(ends)]
         self.at_rest = True
 
-    def begin(self, plan: Plan) -> None:
-        """Take up a plan, of which `advance` does the work.
+    def begin(self, plan: Plan, keep: tuple[int, ...] | None) -> None:
+        """Take up a plan, of which `advance` does the work; `keep` are the nodes of `Plan.keep`, or None.
 
         What there was so far stays with who has it: the settling has arrays of its own.
         """
         memory = self.memory
         self.before = None if memory.fresh.all() else memory.levels
         if self.before is None:
-            own = {name: np.empty(getattr(memory, name).shape, np.int64) for name in ("sums", "levels")}
+            shapes = {"sums": memory.sums.shape, "levels": memory.levels.shape}
+            if not plan.whole:
+                shapes = {"sums": (self.batch, plan.keep[:, 3].sum()), "levels": (self.batch, plan.keep[:, 1].sum())}
+            own = {name: np.empty(shape, np.int64) for name, shape in shapes.items()}
         else:
             own = {"sums": memory.sums.copy(), "levels": memory.levels.copy()}
         counted = 0 if plan.schedule == PHASED else len(self.program.fan_out)
         self.memory = memory._replace(**own, **fresh_counts(self.batch, counted, len(self.program.names)))
         for share in self.shares:
             share.begin(plan.logs)
-        self.plan, self.schedule, self.at_rest = plan, plan.schedule, False
+        self.plan, self.schedule, self.keep, self.at_rest = plan, plan.schedule, keep, False
 
     @property
     def outcome(self) -> Outcome:
         """What this settling has come to; later ones do not change it."""
         totals = np.sum([share.scratch.totals for share in self.shares], axis=0)
-        return Outcome(self.program, self.memory, self.before, self.schedule, totals)
+        return Outcome(self.program, self.memory, self.before, self.schedule, totals, self.keep)
 
     def advance(self) -> bool:
         """Go on for a while; returns whether all samples are at rest.
@@ -240,12 +254,19 @@ class StaircaseCpu:
             run_together(work, len(busy))
         fresh = self.memory.fresh
         if fresh.any():  # it has not come to all samples yet
-            self.memory.sums[fresh], self.memory.levels[fresh] = self.program.sums, 0
+            self.memory.sums[fresh], self.memory.levels[fresh] = self._initial_sums(), 0
         for share in busy:
             if share.status == TOO_MANY:
                 raise ResourceError(too_many(self.outcome, int(share.counters.sample[0]), self.plan.limit))
         self.at_rest = all(share.status == RESTED for share in self.shares)
         return self.at_rest
+
+    def _initial_sums(self) -> np.ndarray:
+        """Return what the sums that are kept begin with."""
+        if self.plan.whole:
+            return self.program.sums
+        parts = [self.program.sums[slot : slot + sums] for _, _, slot, sums in self.plan.keep]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def log(self) -> Log:
         """Return the events of the last settling by sample, time and neuron, if they were listed."""

@@ -20,6 +20,28 @@ def _initialise(tables, sample):
             array[i] = 0
 
 
+@internal
+def _rows(memory, s, scratch, plan):
+    """Return where the state of a sample is: what is not kept has one place, which stays in the cache."""
+    up, down, counters = memory.up[s], memory.down[s], memory.counters[s]
+    if plan.whole:
+        return Sample(memory.sums[s], memory.levels[s], up, down, counters, memory.bests[s])
+    return Sample(scratch.sums, scratch.levels, up, down, counters, scratch.bests)
+
+
+@internal
+def _keep(memory, sample, s, keep):
+    """Put by what is kept of a sample."""
+    level = total = 0
+    for k in range(len(keep)):
+        first, size, slot, sums = keep[k, 0], keep[k, 1], keep[k, 2], keep[k, 3]
+        for i in range(size):
+            memory.levels[s, level + i] = sample.levels[first + i]
+        for i in range(sums):
+            memory.sums[s, total + i] = sample.sums[slot + i]
+        level, total = level + size, total + sums
+
+
 @uncounted
 def run(tables, memory, scratch, flight, counters, log, plan, last):
     """Settle the samples from the one that `counters` says to the one before `last`, or go on with them.
@@ -32,9 +54,7 @@ def run(tables, memory, scratch, flight, counters, log, plan, last):
     said = 0
     while counters.sample[0] < last:
         s = counters.sample[0]
-        sample = Sample(
-            memory.sums[s], memory.levels[s], memory.up[s], memory.down[s], memory.counters[s], memory.bests[s]
-        )
+        sample = _rows(memory, s, scratch, plan)
         if memory.fresh[s] and not counters.begun[0]:
             _initialise(tables, sample)
         if plan.schedule == PHASED:
@@ -43,6 +63,8 @@ def run(tables, memory, scratch, flight, counters, log, plan, last):
             status = settle_timed(tables, memory, sample, s, scratch, flight, counters, log, plan, _MOVES)
         if status != RESTED:
             return status
+        if not plan.whole:
+            _keep(memory, sample, s, plan.keep)
         counters.sample[0] += 1
         counters.begun[0] = 0
         said += memory.emitted[s]

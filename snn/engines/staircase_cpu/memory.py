@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,10 @@ class Tables(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The state of all samples; what has a neuron's number in its second dimension counts inputs, too."""
+    """The state of all samples; what has a neuron's number in its second dimension counts inputs, too.
+
+    If a plan keeps some nodes only, sums and levels are those of these nodes, one after the other.
+    """
 
     sums: np.ndarray  # int64 (samples, sums)
     levels: np.ndarray  # int64 (samples, neurons): what has been said so far
@@ -49,7 +53,7 @@ class Memory(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One sample's rows of `Memory`."""
+    """One sample's rows of `Memory`, or those that a share of the work has for what is not kept."""
 
     sums: np.ndarray
     levels: np.ndarray
@@ -77,6 +81,9 @@ class Scratch(NamedTuple):
     touched: np.ndarray  # int64 (cells,): those of node i from first_cell[i] on ...
     count: np.ndarray  # ... so many
     totals: np.ndarray  # int64 (neurons,): events of all samples of the share in this settling
+    sums: np.ndarray  # int64 (sums,): of a sample that is not kept,
+    levels: np.ndarray  # int64 (neurons,): ... likewise,
+    bests: np.ndarray  # int64 (bests,): ... likewise
     space: Space
 
 
@@ -147,6 +154,10 @@ class Plan(NamedTuple):
         Whether to list the events.
     exact : ndarray of uint8 (fans,)
         Phased: 1 where all that comes through a fan at once stays below 2^53 in size.
+    whole : bool
+        Whether all of a sample's state is kept, to go on from. If not, the schedule is phased.
+    keep : ndarray of int64 (nodes, 4)
+        Of which nodes else: first neuron, neurons, first sum, sums.
     """
 
     counts: np.ndarray
@@ -157,6 +168,8 @@ class Plan(NamedTuple):
     said: np.ndarray
     logs: bool
     exact: np.ndarray
+    whole: bool
+    keep: np.ndarray
 
 
 def fresh_counts(batch: int, neurons: int, nodes: int) -> dict[str, np.ndarray]:
@@ -212,8 +225,20 @@ def make_scratch(program: StaircaseProgram, gathers: Gathers) -> Scratch:
         touched=np.zeros(cells, np.int64),
         count=np.zeros(len(nodes.kind), np.int64),
         totals=np.zeros(len(program.fan_out), np.int64),
+        sums=np.zeros(len(program.sums), np.int64),
+        levels=np.zeros(len(program.fan_out), np.int64),
+        bests=np.zeros(program.sizes["bests"], np.int64),
         space=make_space(program, gathers),
     )
+
+
+def parts_of(program: StaircaseProgram, keep: Sequence[int]) -> np.ndarray:
+    """Return what is kept of some nodes; see `Plan.keep`."""
+    nodes = program.nodes
+    rows = [
+        (nodes.first[node], nodes.size[node], nodes.slot[node], program.ports[node] * nodes.size[node]) for node in keep
+    ]
+    return np.array(rows, np.int64).reshape(len(rows), 4)
 
 
 def make_flight(parcels: int, fans: int) -> tuple[Flight, Counters]:

@@ -72,8 +72,8 @@ class StaircaseCuda:
         self.on_card: Memory = self.device.upload(on_card)
         self.before, self.totals, self.at_rest = None, np.zeros(neurons, np.int64), True
 
-    def begin(self, plan: Plan) -> None:
-        """Take up a plan, of which `advance` does the work.
+    def begin(self, plan: Plan, keep: tuple[int, ...] | None) -> None:
+        """Take up a plan, of which `advance` does the work; everything is kept here, whatever `keep` says.
 
         Raises
         ------
