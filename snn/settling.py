@@ -200,7 +200,8 @@ class Settling:
             given = given.reshape(len(times), -1, size)  # for all samples, or one for each
             parts.append(np.broadcast_to(given, (len(times), self.batch, size)))
         empty = np.zeros((len(times), self.batch, 0), np.int64)
-        return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate([empty, *parts], axis=2))
+        whole = parts[0] if len(parts) == 1 else np.concatenate([empty, *parts], axis=2)
+        return np.require(whole, requirements=["C", "W"])  # arrays that are only read are of another type to kernels
 
     def _sizes(self, counts: np.ndarray) -> list[int]:
         """Return the largest size of a level of each node, of inputs also of those to come."""
