@@ -1,6 +1,9 @@
 """The engines for graphics cards as they are compiled for one, run by an interpreter: the spikes and states of the CPU.
 
-Collected by test_cuda.py only, in a process of its own, in which a team of threads is one thread.
+Two blocks of four threads, in teams of two, take turns as a seed says; between two barriers none may touch what another
+one writes.
+
+Collected by test_cuda.py only, in a process of its own, in which a team of threads is two of them.
 """
 
 import types
@@ -11,22 +14,31 @@ import pytest
 
 import snn.cuda
 
-snn.cuda.LANES = 1  # before the kernels are defined, which take it as a constant
+snn.cuda.LANES = 2  # before the kernels are defined, which take it as a constant
 
+import cuda_exact_simulated  # noqa: E402
+import cuda_simulated  # noqa: E402
+import cuda_staircase_simulated  # noqa: E402
+import test_engine  # noqa: E402
 import test_exact  # noqa: E402
 import test_varying  # noqa: E402
-from cuda_simulated import plastic_network  # noqa: E402
 from devices import assert_equal  # noqa: E402
 from test_cuda import Paper  # noqa: E402
 
 from snn.engines.exact_cuda import engine as exact_cuda  # noqa: E402
 from snn.engines.grid_cuda import engine as grid_cuda  # noqa: E402
+from snn.engines.staircase_cuda import engine as staircase_cuda  # noqa: E402
 
 CARD = 9, 0
+BLOCKS, THREADS = 2, 4
 
 
 class Interpreter(Paper):
     """A device whose memory is the host's, and whose processor is written in Python."""
+
+    def __init__(self, cc):
+        super().__init__(cc)
+        self.launches, self.seed = 0, 0
 
     def upload(self, value):
         if isinstance(value, tuple):
@@ -37,17 +49,22 @@ class Interpreter(Paper):
     download = upload
 
     def launch(self, function, work, *arguments):
-        ptx.run(self.code_of(function, arguments), arguments)
+        self.launches += 1
+        seed = 1000 * self.seed + self.launches
+        assert ptx.run(self.code_of(function, arguments), arguments, BLOCKS, THREADS, seed) == []
+
+
+DEVICE = Interpreter(CARD)  # one for all tests, which keeps what has been compiled
 
 
 @pytest.fixture(autouse=True)
 def interpreter(monkeypatch):
-    device = Interpreter(CARD)
     card = types.SimpleNamespace(compute_capability=CARD)
     monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
-    for engine in (grid_cuda, exact_cuda):
-        monkeypatch.setattr(engine, "Device", device)
+    for engine in (grid_cuda, exact_cuda, staircase_cuda):
+        monkeypatch.setattr(engine, "Device", DEVICE)
     monkeypatch.setattr(exact_cuda, "TRUSTED", True)
+    monkeypatch.setattr(DEVICE, "launches", 0)
 
 
 def test_every_stimulus_that_varies():
@@ -56,10 +73,42 @@ def test_every_stimulus_that_varies():
 
 
 def test_plastic_synapses_and_binary_units():
-    assert_equal(plastic_network(), [1.5], dt=0.1)
+    assert_equal(cuda_simulated.plastic_network(), [1.5], dt=0.1, batch=2)
 
 
+def test_every_pattern():
+    recording = assert_equal(test_engine.random_network(5, "mixed"), [1.2, 0.8], dt=test_engine.DT, batch=2)
+    assert any(len(record) for record in recording.spikes.values())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("delay", [1.5, None])
-def test_the_exact_engine(delay):
-    recording = assert_equal(test_exact.busy(delay=delay), [8.0, 3.7], engine="exact")
-    assert len(recording.spikes["exc"]) > 5
+def test_the_exact_engine(delay, seed, monkeypatch):
+    monkeypatch.setattr(DEVICE, "seed", seed)
+    recording = assert_equal(test_exact.busy(delay=delay), [18.0, 3.7], batch=2, engine="exact")
+    assert len(recording.spikes["exc"]) > 20
+
+
+def test_a_larger_network_on_the_exact_engine():
+    network = snn.networks.sparse(0.1, synapse="exponential", delay=snn.Uniform(1.0, 3.0), seed=1)
+    assert sum(map(len, assert_equal(network, [40.0], engine="exact").spikes.values())) > 20
+
+
+def test_other_models_on_the_exact_engine(monkeypatch):
+    given = cuda_exact_simulated.MODELS
+    others = [model for model in given if isinstance(model, snn.QIF | snn.McCullochPitts)]
+    others.append(next(model for model in given if getattr(model, "synapse", "") == "alpha" and model.tau_syn_inh))
+    monkeypatch.setattr(cuda_exact_simulated, "MODELS", others)
+    cuda_exact_simulated.test_every_model()
+
+
+def test_the_exact_engine_makes_room_and_drains(monkeypatch):
+    cuda_exact_simulated.test_room_is_made_where_there_is_too_little(None, monkeypatch)
+
+
+def test_runaway_activity_on_the_exact_engine():
+    cuda_exact_simulated.test_runaway_activity_ends_with_an_error_and_keeps_what_was_recorded()
+
+
+def test_staircase_networks():
+    cuda_staircase_simulated.assert_equal(*cuda_staircase_simulated.every_fan(), 2)

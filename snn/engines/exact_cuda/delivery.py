@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from snn.cuda import LANES, atomic_add, atomic_exchange, on_device
-from snn.engines.exact_cpu.memory import GROW
-from snn.engines.exact_cuda.memory import ARRIVALS, CODE, SLIP
+from snn.engines.exact_cuda.memory import ARRIVALS, FULL, SLIP
 from snn.program.runs import PORT_BITS
 
 
@@ -26,7 +25,7 @@ def file(tables, memory, sizes, first, end, now, thread, threads):
             day = due % sizes.days
             pending = atomic_add(memory.pending, day, SLIP + runs.synapse[run + 1] - runs.synapse[run])
             if pending >> 32 >= sizes.slips:
-                memory.counts[CODE] = GROW
+                atomic_exchange(memory.counts, FULL, np.int64(1))
                 continue
             slip = day * sizes.slips + (pending >> 32)
             memory.slip_offsets[slip], memory.slip_runs[slip] = at, 2 * run + negative

@@ -16,6 +16,7 @@ from snn.engines.exact_cuda.memory import (
     AT,
     CODE,
     FILED,
+    FULL,
     PHASE,
     RECORDED,
     RECORDS,
@@ -95,7 +96,7 @@ class ExactCuda(Exact):
     def _run(self, until: int, stop: float) -> None:
         goal = Goal(int(until), float(stop), self.first_sample)
         while True:
-            self.counts[CODE] = FINE
+            self.counts[CODE], self.counts[FULL] = FINE, 0
             self.device.overwrite(self.memory.counts, self.counts)
             run(self.device, self.device_tables, tuple(self.device_groups), self.memory, self.sizes, goal)
             self.counts = self.device.download(self.memory.counts)

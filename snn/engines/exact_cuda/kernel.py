@@ -13,7 +13,7 @@ from typing import Any
 from snn.cuda import SIMULATED, Device, cuda, kernel
 from snn.engines.exact_cpu.memory import BEGIN, DRAIN, FILE, FINE, GROW, RUNAWAY, WITHIN
 from snn.engines.exact_cuda.delivery import deliver, file
-from snn.engines.exact_cuda.memory import ARRIVALS, AT, CODE, FILED, PHASE, RECORDED, Goal, Memory, Sizes, Tables
+from snn.engines.exact_cuda.memory import ARRIVALS, AT, CODE, FILED, FULL, PHASE, RECORDED, Goal, Memory, Sizes, Tables
 from snn.engines.exact_cuda.walk import run_trains, walk
 
 _THREADS = 4  # in the simulator
@@ -31,7 +31,7 @@ def advance(tables, groups, memory, sizes, goal):
             file(tables, memory, sizes, filed, end, now, thread, threads)
             grid.sync()
             arriving = memory.pending[(now + 1) % sizes.days] & ARRIVALS
-            if counts[CODE] == GROW or arriving > sizes.arrivals:
+            if counts[FULL] or arriving > sizes.arrivals:
                 code = GROW
                 break
             filed, now, phase = end, now + 1, BEGIN

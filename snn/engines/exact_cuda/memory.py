@@ -15,7 +15,8 @@ from snn.program.exact import ExactProgram
 from snn.program.runs import Runs
 
 # Words of `Memory.counts`; phases and codes are those of the CPU.
-AT, PHASE, FILED, RECORDED, CODE, WHO, WHERE = range(7)
+# Whether a day is full is no code, since threads may still be reading that when others file.
+AT, PHASE, FILED, RECORDED, CODE, WHO, WHERE, FULL = range(8)
 SLIP = 1 << 32  # what one more slip adds to `pending`
 ARRIVALS = SLIP - 1  # the bits that count arrivals
 

@@ -29,7 +29,8 @@ def _emit(memory, sizes, window, source, negative, offset, sample, limit):
     """Record an event of a source; returns whether there was room, which ends at `limit`."""
     place = atomic_add(memory.counts, RECORDED, 1)
     if place >= limit:
-        memory.counts[CODE], memory.counts[WHO], memory.counts[WHERE] = RUNAWAY, source, sample
+        if place == limit:  # one thread only, so that source and sample belong together
+            memory.counts[CODE], memory.counts[WHO], memory.counts[WHERE] = RUNAWAY, source, sample
         return False
     memory.record_windows[place], memory.record_offsets[place] = window, offset
     memory.record_sources[place], memory.record_samples[place] = 2 * source + negative, sample
