@@ -1,11 +1,11 @@
 """Networks converted by event against their quantised twin, over many random modules, inputs and schedules; JSON lines.
 
 A module is a random graph of all kinds of nodes that can be converted (`tests/reference_graphs.py`: activations,
-dense and convolutional layers, branches, products, pools, normalisations, softmax, RNN, LSTM, GRU), or one that is sure
-to hold an LSTM or a GRU. It is quantised on random samples with a random number of levels, its projections get random
-delays, and random counts of both signs are given to it at once or in windows at random times. A trial is one sample by
-one schedule, and a mismatch one in which the level of any neuron, or a sum of the output, is not the twin's, which
-`bridge.event.twin` computes in integers without the engine.
+dense and convolutional layers, branches, products, pools, normalisations, softmax, masks, RNN, LSTM, GRU), or one that
+is sure to hold an LSTM or a GRU. It is quantised on random samples with a random number of levels, its projections get
+random delays, and random counts of both signs are given to it at once or in windows at random times. A trial is one
+sample by one schedule, and a mismatch one in which the level of any neuron, or a sum of the output, is not the twin's,
+which `bridge.event.twin` computes in integers without the engine.
 
 Run: python benchmarks/event_twin.py --trials 100000
 """
@@ -23,7 +23,7 @@ import snn
 from bridge import nodes
 from bridge.event import Quantised, emit, quantised, twin
 from bridge.graph import Graph
-from bridge.passes import decompose, unroll
+from bridge.passes import absorb_masks, decompose, unroll
 from bridge.plan import plan
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
@@ -69,7 +69,7 @@ def trials(wanted: int, seed: int) -> dict:
         graph = module(rng, number)
         number += 1
         x = rng.normal(size=(CALIBRATION, *graph.shapes()[graph.input]))
-        network = quantised(plan(decompose(unroll(graph))), x, int(rng.choice([2, 4, 8, 16, 32])))
+        network = quantised(plan(decompose(unroll(absorb_masks(graph)))), x, int(rng.choice([2, 4, 8, 16, 32])))
         layout = network.neurons[graph.input].layer.layout
         counts = rng.integers(-LARGEST_COUNT, LARGEST_COUNT + 1, (SAMPLES, layout.size))
         levels, sums = twin(network, counts)

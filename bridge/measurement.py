@@ -32,10 +32,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bridge.ending import ended
 from bridge.errors import ValidationError
 from bridge.graph import Graph
 from bridge.inference import Observation, check_samples
-from bridge.nodes import Embedding
+from bridge.nodes import Embedding, Node
 
 PARTS = ("clipping", "quantisation", "inherited", "input coding", "unevenness")
 _LITTLE = 1e-6  # of the root mean square of the input: the change that the gain is measured with
@@ -47,6 +48,8 @@ class Observable(Protocol):
 
     @property
     def graph(self) -> Graph: ...  # noqa: D102
+    @property
+    def after(self) -> tuple[Node, ...]: ...  # noqa: D102
     @property
     def scales(self) -> dict[str, np.ndarray]: ...  # noqa: D102
     def observe(self, samples: np.ndarray, *, threads: int = 1) -> Iterator[Observation]: ...  # noqa: D102
@@ -198,11 +201,12 @@ class _Tally:
         twin = graph.evaluate(x, self.converted.quantise)
         coded = graph.evaluate(said[graph.input], self.converted.quantise) if graph.input in said else twin
         for name in (name for name in graph.nodes if name in said and name != graph.input):
-            self._compare(name, own[name], twin[name], coded[name], said[name])
+            self._compare(name, own[name], twin[name], coded[name], said[name].reshape(own[name].shape))
         self._influences(x, own[graph.output])
         self._change(x, own[graph.output])
         for who, output in (("network", own), ("twin", twin), ("spiking", said)):
-            self.classes[who].append(output[graph.output].reshape(len(x), -1).argmax(axis=1))
+            scores = ended(self.converted.after, output[graph.output])
+            self.classes[who].append(scores.reshape(len(x), -1).argmax(axis=1))
         for name, operations in observation.operations.items():
             self.operations[name] += int(operations.sum())
         for name, spikes in zip(observation.operations, observation.inference.spikes.T, strict=True):

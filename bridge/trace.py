@@ -164,6 +164,10 @@ def _reference(module: Any) -> nn.Module:
         raise ConversionError(
             type(module).__name__, f"cannot be copied ({error})", "Keep only weights in it"
         ) from error
+    for part in reference.modules():
+        for name, own in vars(part).items():
+            if isinstance(own, Tensor) and own.is_floating_point():  # neither parameter nor buffer
+                vars(part)[name] = own.double()
     kind = type(reference)
     alone = kind.__module__.startswith("torch.nn") and not list(reference.children())
     return nn.Sequential(reference) if alone or kind in RULES.modules else reference
@@ -174,7 +178,7 @@ def _compare(graph: Graph, module: nn.Module, x: torch.Tensor, computed: np.ndar
     import torch
     from torch import nn
 
-    from bridge.operations import differing, differs
+    from bridge.operations import RUNS, differing, differs
 
     for name, part in list(module.named_modules(remove_duplicate=False)):
         if any(part is neuron for neuron in tracing.spiking):
@@ -187,7 +191,7 @@ def _compare(graph: Graph, module: nn.Module, x: torch.Tensor, computed: np.ndar
             expected = [module(y.long() if tracing.tokens else y.clone()) for y in (x, other)]
     except Exception as error:  # whatever the module's own forward may raise
         reason = f"fails on the sample ({error})"
-        raise ConversionError(type(module).__name__, reason, "See that it runs in float64") from error
+        raise ConversionError(type(module).__name__, reason, RUNS) from error
     for got, result in zip((computed, alone), expected, strict=True):
         if not isinstance(result, torch.Tensor) or differs(got, result.numpy()):
             raise differing(graph.output)

@@ -19,6 +19,9 @@ ELEMENTWISE = (
     nodes.Tanh,
     nodes.Softplus,
     nodes.Absolute,
+    nodes.Softshrink,
+    lambda one: nodes.Threshold(one, 0.3, -0.5),
+    lambda one: nodes.Function(one, "sin"),
 )
 
 
@@ -26,21 +29,47 @@ def recurrent(rng, kind, source, features, hidden, **options):
     gates = kind.gates * hidden
     weights = rng.normal(size=(gates, features)), rng.normal(size=(gates, hidden))
     biases = [rng.normal(size=gates) for _ in range(2 if kind is nodes.GRU else 1)]
+    if kind is nodes.ProjectedLSTM:
+        weights = weights[0], rng.normal(size=(gates, 1))
+        options["weight_hr"] = rng.normal(size=(1, hidden))
     return kind((source,), *weights, *biases, **options)
 
 
 def random_graph(rng, length=6):
-    """Branches, sums, products, pools, normalisations and rearrangements of images, sequences and vectors."""
-    made = {"x": nodes.Input((), tuple(rng.integers(2, 5, rng.integers(1, 4)).tolist()))}
+    """Branches, sums, products, pools, normalisations, masks and rearrangements of volumes, images and so on."""
+    made = {"x": nodes.Input((), tuple(rng.integers(2, 5, rng.integers(1, 5)).tolist()))}
     for number in range(length):
         shapes = Graph(made, "x").shapes()
-        source = str(rng.choice(list(made)[-3:]))
-        other = str(rng.choice([name for name in made if shapes[name] == shapes[source]]))
+        said = [name for name in made if not name.startswith("m")]  # not minus infinity
+        source = str(rng.choice(said[-3:]))
+        other = str(rng.choice([name for name in said if shapes[name] == shapes[source]]))
         choices = [lambda s=source: ELEMENTWISE[rng.integers(len(ELEMENTWISE))]((s,))] * 4
         choices += _linear(rng, source, shapes[source]) * 2
         choices += _others(rng, source, other, shapes[source])
+        choices += _masked(rng, made, f"m{number}", source, shapes[source])
         made[f"n{number}"] = choices[rng.integers(len(choices))]()
     return Graph(made, f"n{length - 1}")
+
+
+def _masked(rng, made, name, source, shape):
+    """Softmax and maximum of values of which a mask before them, of this name, keeps at least one."""
+    axis = int(rng.integers(len(shape)))
+    kept = rng.random(shape) < 0.6
+    np.put_along_axis(kept, rng.integers(0, shape[axis], shape).take([0], axis), True, axis)
+
+    def reading(mask, reader):
+        made[name] = mask
+        return reader
+
+    one = (name,)
+    far = nodes.Shift((source,), np.where(kept, 0.0, -1e9))
+    choices = [
+        lambda: reading(nodes.Mask((source,), kept), nodes.Softmax(one, axis)),
+        lambda: reading(far, nodes.Softmax(one, axis)),
+    ]
+    if len(shape) > 1:
+        choices.append(lambda: reading(nodes.Mask((source,), kept), nodes.MaxOver(one, (axis,))))
+    return choices
 
 
 def _linear(rng, source, shape):
@@ -60,6 +89,9 @@ def _linear(rng, source, shape):
         choices.append(lambda: nodes.Conv2d(one, weight, rng.normal(size=3), **options))
         choices.append(lambda: nodes.Conv2d(one, grouped, rng.normal(size=2 * shape[0]), groups=shape[0]))
         choices.append(lambda: nodes.AveragePool2d(one, (2, 2), (1, 1)))
+    if len(shape) == 4 and min(shape[1:]) > 1:
+        volume = rng.normal(size=(2, shape[0], 2, 1, 2))
+        choices.append(lambda: nodes.Conv3d(one, volume, rng.normal(size=2), padding=(0, 0, 1)))
     return choices
 
 
@@ -78,13 +110,16 @@ def _others(rng, source, other, shape):
     if len(shape) > 1:
         choices += [lambda: nodes.MaxOver(one, (axis,)), lambda: nodes.Flatten(one)]
     if len(shape) == 2:
-        for kind in (nodes.LSTM, nodes.GRU, nodes.RNN):
+        for kind in (nodes.LSTM, nodes.ProjectedLSTM, nodes.GRU, nodes.RNN):
             choices.append(lambda kind=kind: recurrent(rng, kind, source, shape[1], 2))
         choices.append(lambda: nodes.MatMul((source, other)) if shape[0] == shape[1] else nodes.Flip(one, 0))
         if shape[1] > 1:
             choices.append(lambda: nodes.MaxPool1d(one, (2,), (1,), (1,)))
     if len(shape) == 3 and min(shape[1:]) > 1:
         choices.append(lambda: nodes.MaxPool2d(one, (2, 2), (1, 1)))
+        choices.append(lambda: nodes.MaxPool2d(one, (2, 2), (1, 1), (1, 0), (2, 1)))
+    if len(shape) == 4 and min(shape[1:]) > 1:
+        choices.append(lambda: nodes.MaxPool3d(one, (1, 2, 2), (1, 1, 1)))
     return choices
 
 

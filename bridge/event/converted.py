@@ -12,6 +12,7 @@ import numpy as np
 
 import snn
 from bridge.conversion_report import ConversionReport
+from bridge.ending import ended, without_end
 from bridge.errors import positive_integer
 from bridge.event.emit import emit
 from bridge.event.quantised import Quantised, quantised
@@ -20,8 +21,8 @@ from bridge.event.verdicts import refuse_graded, verdicts
 from bridge.graph import Graph
 from bridge.inference import Inference, Observation, check_samples, joined
 from bridge.measurement import measure
-from bridge.nodes import LogSoftmax, Node, Softmax
-from bridge.passes import decompose, unroll
+from bridge.nodes import Node
+from bridge.passes import absorb_masks, decompose, unroll
 from bridge.plan import Plan, Verdict, encoded, plan
 from snn.program.lower_staircase import lower_staircase
 from snn.recording import Settled
@@ -292,9 +293,7 @@ class EventConverted:
 
     def _after(self, scores: np.ndarray) -> np.ndarray:
         values = scores.reshape(len(scores), *self.graph.shapes()[self.graph.output])
-        for node in self.after:
-            values = node(values)
-        return values.reshape(len(scores), -1)
+        return ended(self.after, values).reshape(len(scores), -1)
 
 
 def convert_graph(
@@ -302,12 +301,9 @@ def convert_graph(
 ) -> EventConverted:
     """Convert graphs as `bridge.convert.prepare` returns them; arguments and errors as `bridge.convert`."""
     levels = positive_integer("levels", levels)
-    after: tuple[Node, ...] = ()
-    while isinstance(last := graph.nodes[graph.output], Softmax | LogSoftmax):
-        after = (last, *after)
-        graph = Graph({name: node for name, node in graph.nodes.items() if node is not last}, last.inputs[0])
+    graph, after = without_end(graph)
     refuse_graded(graph, allow)
-    primitive = decompose(unroll(graph))
+    primitive = decompose(unroll(absorb_masks(graph)))
     layers = plan(primitive)
     made = quantised(layers, check_samples(samples, graph.shapes()[graph.input]), levels)
     return EventConverted(traced, primitive, after, layers, made, levels, verdicts(traced, graph, layers, made))

@@ -15,6 +15,7 @@ GRADED = (
     nodes.Multiply,
     nodes.MatMul,
     nodes.LSTM,
+    nodes.ProjectedLSTM,
     nodes.GRU,
     nodes.LayerNorm,
     nodes.GroupNorm,
@@ -22,6 +23,8 @@ GRADED = (
     nodes.Softmax,
     nodes.LogSoftmax,
 )
+
+_ENDS = (nodes.Softmax, nodes.LogSoftmax, nodes.Mask, nodes.Scale, nodes.Shift)  # of those that may be cut off
 
 
 def refuse_graded(graph: Graph, allow: Collection[str]) -> None:
@@ -76,7 +79,7 @@ def verdicts(traced: Graph, graph: Graph, plan: Plan, quantised: Quantised) -> t
 
 def _verdict(name: str, node: Node, graph: Graph, plan: Plan, quantised: Quantised) -> Verdict:
     kind = type(node).__name__
-    if isinstance(node, nodes.Softmax | nodes.LogSoftmax) and name not in graph.nodes:
+    if isinstance(node, _ENDS) and name not in graph.nodes:
         return Verdict(name, kind, "exact", "applied to what is read, outside of the network")
     if isinstance(node, GRADED):
         return Verdict(name, kind, "graded", "its products are said by events that carry a number")
@@ -86,7 +89,7 @@ def _verdict(name: str, node: Node, graph: Graph, plan: Plan, quantised: Quantis
         return Verdict(name, kind, *_said(name, quantised))
     if layers := plan.merged.get(name, ()):
         return Verdict(name, kind, "merged", f"part of the weights of {', '.join(layers)}")
-    if name in graph.nodes:
+    if name in plan.merged:
         return Verdict(name, kind, "dropped", "the output does not depend on it")
     return Verdict(name, kind, "merged", "part of the layer that it was folded into")
 

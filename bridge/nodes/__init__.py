@@ -10,6 +10,8 @@ from bridge.nodes.activations import (
     SELU,
     Absolute,
     Exponential,
+    Function,
+    Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
@@ -25,18 +27,31 @@ from bridge.nodes.activations import (
     Sigmoid,
     SiLU,
     Softplus,
+    Softshrink,
     Softsign,
     Tanh,
+    Threshold,
 )
 from bridge.nodes.arithmetic import Add, MatMul, Multiply
 from bridge.nodes.arrangement import Concat, Expand, Flatten, Flip, Gather, Pad, Permute, Reshape, Roll, Slice
 from bridge.nodes.base import Activation, Input, Linear, Node, Rearrange, Shape
-from bridge.nodes.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Pair
+from bridge.nodes.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Pair
 from bridge.nodes.embedding import Embedding
 from bridge.nodes.linear import BatchNorm, Dense, Mean, Resample, Scale, Shift
+from bridge.nodes.mask import Mask
 from bridge.nodes.normalisation import GroupNorm, LayerNorm, LogSoftmax, RMSNorm, Softmax
-from bridge.nodes.pooling import AdaptiveMaxPool, AveragePool1d, AveragePool2d, Maximum, MaxOver, MaxPool1d, MaxPool2d
-from bridge.nodes.recurrent import GRU, LSTM, RNN, Recurrent
+from bridge.nodes.pooling import (
+    AdaptiveMaxPool,
+    AveragePool1d,
+    AveragePool2d,
+    AveragePool3d,
+    Maximum,
+    MaxOver,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from bridge.nodes.recurrent import GRU, LSTM, RNN, ProjectedLSTM, Recurrent
 from bridge.nodes.spiking import Leaky
 
 __all__ = [
@@ -52,20 +67,25 @@ __all__ = [
     "Add",
     "AveragePool1d",
     "AveragePool2d",
+    "AveragePool3d",
     "BatchNorm",
     "Concat",
     "Conv1d",
     "Conv2d",
+    "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dense",
     "Embedding",
     "Expand",
     "Exponential",
     "Flatten",
     "Flip",
+    "Function",
     "Gather",
     "GroupNorm",
+    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -77,10 +97,12 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Logarithm",
+    "Mask",
     "MatMul",
     "MaxOver",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
     "Maximum",
     "Mean",
     "Mish",
@@ -91,6 +113,7 @@ __all__ = [
     "Pair",
     "Permute",
     "Power",
+    "ProjectedLSTM",
     "QuantisedReLU",
     "RMSNorm",
     "ReLU",
@@ -108,6 +131,8 @@ __all__ = [
     "Slice",
     "Softmax",
     "Softplus",
+    "Softshrink",
     "Softsign",
     "Tanh",
+    "Threshold",
 ]

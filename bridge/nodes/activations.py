@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -266,6 +267,87 @@ class Absolute(Activation):
 
     def _value(self, *values):
         return np.abs(values[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Hardshrink(Activation):
+    """Values near zero put there: y = x where |x| > edge, else 0."""
+
+    edge: float = 0.5
+
+    def _value(self, *values):
+        return np.where(np.abs(values[0]) > self.edge, values[0], 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Softshrink(Activation):
+    """Values brought nearer to zero: y = sign(x) max(|x| - edge, 0)."""
+
+    edge: float = 0.5
+
+    def _value(self, *values):
+        return values[0] - np.clip(values[0], -self.edge, self.edge)
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold(Activation):
+    """Values that are not above an edge replaced: y = x where x > edge, else other."""
+
+    edge: float
+    other: float
+
+    @property
+    def monotone(self):
+        """Whether f never falls: the number that replaces is not above the edge."""
+        return self.other <= self.edge
+
+    def _value(self, *values):
+        return np.where(values[0] > self.edge, values[0], self.other)
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erf
+
+    return erf(x)
+
+
+# By name, with whether they never fall.
+FUNCTIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
+    "atan": (np.arctan, True),
+    "asinh": (np.arcsinh, True),
+    "ceil": (np.ceil, True),
+    "cos": (np.cos, False),
+    "cosh": (np.cosh, False),
+    "erf": (_erf, True),
+    "expm1": (np.expm1, True),
+    "floor": (np.floor, True),
+    "log1p": (np.log1p, True),
+    "round": (np.rint, True),
+    "sign": (np.sign, True),
+    "sin": (np.sin, False),
+    "sinh": (np.sinh, True),
+    "trunc": (np.trunc, True),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Activation):
+    """One of `FUNCTIONS`, which PyTorch has by the same name: y = f(x)."""
+
+    name: str
+
+    @property
+    def monotone(self):
+        """Whether f never falls."""
+        return FUNCTIONS[self.name][1]
+
+    def _shape(self, *shapes):
+        if self.name not in FUNCTIONS:
+            raise ValidationError(f"name must be one of {', '.join(FUNCTIONS)}, not {self.name!r}")
+        return shapes[0]
+
+    def _value(self, *values):
+        return FUNCTIONS[self.name][0](values[0])
 
 
 @dataclass(frozen=True, eq=False)

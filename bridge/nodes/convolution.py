@@ -14,6 +14,7 @@ from bridge.nodes.linear import require_bias
 from bridge.nodes.windows import positions, require_image, window_positions, windows
 
 Pair = tuple[int, int]
+Triple = tuple[int, int, int]
 
 _WINDOW_VALUES = 2**22  # float64 values of unrolled windows a convolution holds at once: 32 MiB
 
@@ -101,6 +102,22 @@ class Conv2d(_Convolution):
     arrays: ClassVar = {"weight": 4, "bias": 1}
 
 
+@dataclass(frozen=True, eq=False)
+class Conv3d(_Convolution):
+    """Cross-correlation of volumes, as `Conv2d` with a third axis, the depth, in front of height and width.
+
+    y[o, h, i, j] = b[o] + sum_{c, l, m, n} W[o, c, l, m, n] x[g(o) + c, s h + d l - p, s i + d m - p, s j + d n - p]
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    stride: Triple = (1, 1, 1)
+    padding: Triple = (0, 0, 0)
+    dilation: Triple = (1, 1, 1)
+    groups: int = 1
+    arrays: ClassVar = {"weight": 5, "bias": 1}
+
+
 class _Transposed(Linear):
     weight: np.ndarray
     bias: np.ndarray
@@ -182,6 +199,23 @@ class ConvTranspose2d(_Transposed):
     dilation: Pair = (1, 1)
     groups: int = 1
     arrays: ClassVar = {"weight": 4, "bias": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class ConvTranspose3d(_Transposed):
+    """Transposed cross-correlation of volumes, as `ConvTranspose2d` with the depth in front of height and width.
+
+    y[g(c) + o, s h + d l - p, s i + d m - p, s j + d n - p] += W[c, o, l, m, n] x[c, h, i, j], y starting at b.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    stride: Triple = (1, 1, 1)
+    padding: Triple = (0, 0, 0)
+    output_padding: Triple = (0, 0, 0)
+    dilation: Triple = (1, 1, 1)
+    groups: int = 1
+    arrays: ClassVar = {"weight": 5, "bias": 1}
 
 
 def _matrix(weight, shape, stride, padding, dilation, groups, image=None):

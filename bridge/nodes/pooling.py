@@ -9,7 +9,7 @@ import numpy as np
 
 from bridge.errors import ValidationError
 from bridge.nodes.base import Linear, Node, Shape
-from bridge.nodes.convolution import Pair
+from bridge.nodes.convolution import Pair, Triple
 from bridge.nodes.linear import reduced_shape
 from bridge.nodes.windows import adaptive_bounds, positions, require_image, window_positions, windows
 
@@ -38,12 +38,14 @@ class _Pool(Node):
 
     def _shape(self, *shapes):
         channels, *image = require_image(shapes[0], len(self.size))
-        if any(2 * pad > size for pad, size in zip(self.padding, self.size, strict=True)):
-            raise ValidationError(f"padding {self.padding} must be at most half of size {self.size}")
-        return (channels, *positions(tuple(image), self.size, self.stride, self.padding, self._ones))
+        reach = tuple(d * (k - 1) + 1 for d, k in zip(self._taken, self.size, strict=True))
+        if any(2 * pad > size for pad, size in zip(self.padding, reach, strict=True)):
+            raise ValidationError(f"padding {self.padding} must be at most half of size {reach}")
+        return (channels, *positions(tuple(image), self.size, self.stride, self.padding, self._taken))
 
     @property
-    def _ones(self) -> Shape:
+    def _taken(self) -> Shape:
+        """Every how many-th value along each axis a window takes."""
         return (1,) * len(self.size)
 
     @property
@@ -51,13 +53,13 @@ class _Pool(Node):
         return tuple(range(-len(self.size), 0))
 
     def _sources(self, shape: Shape) -> np.ndarray:
-        sources = window_positions(shape, self.size, self.stride, self.padding, self._ones)
+        sources = window_positions(shape, self.size, self.stride, self.padding, self._taken)
         return sources.reshape(-1, prod(self.size))
 
 
 class _AveragePool(_Pool, Linear):
     def _value(self, *values):
-        return windows(values[0], self.size, self.stride, self.padding, self._ones, 0.0).mean(axis=self._taps)
+        return windows(values[0], self.size, self.stride, self.padding, self._taken, 0.0).mean(axis=self._taps)
 
     def _matrix(self, *shapes):
         from scipy.sparse import csr_array
@@ -89,9 +91,27 @@ class AveragePool2d(_AveragePool):
     padding: Pair = (0, 0)
 
 
+@dataclass(frozen=True, eq=False)
+class AveragePool3d(_AveragePool):
+    """Mean of windows of volumes, as `AveragePool2d` with the depth in front of height and width.
+
+    y[c, h, i, j] = sum_{l, m, n} x[c, s h + l - p, s i + m - p, s j + n - p] / (volume of the window)
+    """
+
+    size: Triple
+    stride: Triple
+    padding: Triple = (0, 0, 0)
+
+
 class _MaxPool(_Pool, Maximum):
+    dilation: Shape
+
+    @property
+    def _taken(self):
+        return self.dilation
+
     def _value(self, *values):
-        return windows(values[0], self.size, self.stride, self.padding, self._ones, -np.inf).max(axis=self._taps)
+        return windows(values[0], self.size, self.stride, self.padding, self._taken, -np.inf).max(axis=self._taps)
 
     def _windows(self, *shapes):
         return self._sources(shapes[0])
@@ -99,23 +119,38 @@ class _MaxPool(_Pool, Maximum):
 
 @dataclass(frozen=True, eq=False)
 class MaxPool1d(_MaxPool):
-    """Maximum of windows: y[c, i] = max_m x[c, s i + m - p]; as `MaxPool2d`, with tuples of one number."""
+    """Maximum of windows: y[c, i] = max_m x[c, s i + d m - p]; as `MaxPool2d`, with tuples of one number."""
 
     size: Shape
     stride: Shape
     padding: Shape = (0,)
+    dilation: Shape = (1,)
 
 
 @dataclass(frozen=True, eq=False)
 class MaxPool2d(_MaxPool):
-    """Maximum of windows: y[c, i, j] = max_{m, n} x[c, s i + m - p, s j + n - p], padded with -infinity.
+    """Maximum of windows: y[c, i, j] = max_{m, n} x[c, s i + d m - p, s j + d n - p], padded with -infinity.
 
-    `size`, `stride` s and `padding` p are (vertical, horizontal).
+    `size`, `stride` s, `padding` p and `dilation` d are (vertical, horizontal).
     """
 
     size: Pair
     stride: Pair
     padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool3d(_MaxPool):
+    """Maximum of windows of volumes, as `MaxPool2d` with the depth in front of height and width.
+
+    y[c, h, i, j] = max_{l, m, n} x[c, s h + d l - p, s i + d m - p, s j + d n - p]
+    """
+
+    size: Triple
+    stride: Triple
+    padding: Triple = (0, 0, 0)
+    dilation: Triple = (1, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ Equations and order of the gates are PyTorch's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -33,35 +33,46 @@ class Recurrent(Node):
         """Number of hidden units."""
         return self.weight_hh.shape[1]
 
+    @property
+    def units(self) -> int:
+        """Number of values of each gate: the hidden units."""
+        return self.hidden
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Sizes of the states."""
+        return (self.hidden,) * self.states
+
     def _shape(self, *shapes):
-        rows = self.gates * self.hidden
+        rows = self.gates * self.units
         if len(self.weight_hh) != rows or len(self.weight_ih) != rows:
             both = f"weight_ih {self.weight_ih.shape} and weight_hh {self.weight_hh.shape}"
-            raise ValidationError(f"{both} must have {self.gates} times as many rows as the {self.hidden} hidden units")
+            raise ValidationError(f"{both} must have {self.gates} times as many rows as the {self.units} hidden units")
         for name in self.arrays:
             if name.startswith("bias") and getattr(self, name).shape != (rows,):
                 raise ValidationError(f"{name} must have shape ({rows},), not {getattr(self, name).shape}")
         if len(shapes[0]) != 2 or shapes[0][1] != self.weight_ih.shape[1]:
             raise ValidationError(f"needs an input of shape (time, {self.weight_ih.shape[1]}), got {shapes[0]}")
-        if len(shapes) not in (1, 1 + self.states) or any(shape != (self.hidden,) for shape in shapes[1:]):
-            given = f"{self.states} of shape ({self.hidden},), or none"
-            raise ValidationError(f"needs as states to start from {given}, got {list(shapes[1:])}")
-        return (shapes[0][0], self.hidden)
+        given, wanted = list(shapes[1:]), [(size,) for size in self.state_sizes]
+        if given and given != wanted:
+            raise ValidationError(f"needs as states to start from {wanted}, or none, got {given}")
+        return (shapes[0][0], self.state_sizes[self.told])
 
     def _macs(self, *shapes: Shape) -> int:
         return shapes[0][0] * (self.weight_ih.size + self.weight_hh.size)
 
     def _value(self, *values):
         x, *states = values
-        states = tuple(states) or (np.zeros((len(x), self.hidden)),) * self.states
-        y = np.empty((len(x), x.shape[1], self.hidden))
+        states = tuple(states) or tuple(np.zeros((len(x), size)) for size in self.state_sizes)
+        y = np.empty((len(x), x.shape[1], self.state_sizes[self.told]))
         for t in range(x.shape[1]):
             states = self._step(x[:, t], *states)
-            y[:, t] = states[self._told]
+            y[:, t] = states[self.told]
         return y
 
     @property
-    def _told(self) -> int:
+    def told(self) -> int:
+        """Which of the states is the output."""
         return 0
 
     def _step(self, x: np.ndarray, *states: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -104,7 +115,8 @@ class LSTM(Recurrent):
     states: ClassVar[int] = 2
 
     @property
-    def _told(self):
+    def told(self):
+        """Which of the states is the output: c where `cell`, else h."""
         return int(self.cell)
 
     def _step(self, x, *states):
@@ -112,6 +124,41 @@ class LSTM(Recurrent):
         i, f, g, o = np.split(x @ self.weight_ih.T + h @ self.weight_hh.T + self.bias, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         return sigmoid(o) * np.tanh(c), c
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectedLSTM(LSTM):
+    """Long short-term memory with a smaller hidden state (Sak et al., 2014): an `LSTM` whose output is projected.
+
+    h[t] = W_hr (sigmoid(o) tanh(c[t]))
+
+    W_hr is `weight_hr`, (hidden, cells).
+    """
+
+    weight_hr: np.ndarray = field(kw_only=True)
+    arrays: ClassVar = {**LSTM.arrays, "weight_hr": 2}
+
+    @property
+    def units(self):
+        """Number of cells."""
+        return self.weight_hr.shape[1]
+
+    @property
+    def state_sizes(self):
+        """Hidden units, and cells."""
+        return self.hidden, self.units
+
+    def _shape(self, *shapes):
+        if len(self.weight_hr) != self.hidden:
+            raise ValidationError(f"weight_hr {self.weight_hr.shape} must have {self.hidden} rows, one a hidden unit")
+        return super()._shape(*shapes)
+
+    def _macs(self, *shapes):
+        return super()._macs(*shapes) + shapes[0][0] * self.weight_hr.size
+
+    def _step(self, x, *states):
+        h, c = super()._step(x, *states)
+        return h @ self.weight_hr.T, c
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from bridge.nodes.base import Shape
 def require_image(shape: Shape, ndim: int) -> Shape:
     """Refuse a shape that is not channels and `ndim` axes more."""
     if len(shape) != ndim + 1:
-        axes = {1: "length", 2: "height, width"}[ndim]
+        axes = {1: "length", 2: "height, width", 3: "depth, height, width"}[ndim]
         raise ValidationError(f"needs an input of shape (channels, {axes}), got {shape}")
     return shape
 

@@ -12,21 +12,24 @@ from bridge.operations import (
     arrangement,
     attention,
     attributes,
+    contractions,
     linear,
     normalisation,
+    picking,
     pooling,
     quantised,
     recurrent,
     refused,
     spiking,
 )
-from bridge.operations.tracing import Rules, Tracing, differing, differs
+from bridge.operations.tracing import RUNS, Rules, Tracing, differing, differs
 
 RULES = Rules(
     functions={
         **linear.FUNCTIONS,
         **pooling.FUNCTIONS,
         **arrangement.FUNCTIONS,
+        **picking.FUNCTIONS,
         **activations.FUNCTIONS,
         **arithmetic.FUNCTIONS,
         **normalisation.FUNCTIONS,
@@ -34,8 +37,12 @@ RULES = Rules(
     composites={
         **activations.COMPOSITES,
         **arithmetic.COMPOSITES,
+        **arrangement.COMPOSITES,
         **attention.COMPOSITES,
         **attributes.COMPOSITES,
+        **contractions.COMPOSITES,
+        **picking.COMPOSITES,
+        **pooling.COMPOSITES,
         **recurrent.COMPOSITES,
         **refused.COMPOSITES,
     },
@@ -43,4 +50,4 @@ RULES = Rules(
     opaque=spiking.OPAQUE,
 )
 
-__all__ = ["RULES", "Rules", "Tracing", "differing", "differs"]
+__all__ = ["RULES", "RUNS", "Rules", "Tracing", "differing", "differs"]

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional as F
 
 from bridge import nodes
+from bridge.nodes.activations import FUNCTIONS as NAMED
+from bridge.operations.arithmetic import larger, smaller
 from bridge.operations.values import RefusedError, Value, array, emit, number
+
+_FAR = 40.0  # where log(1 + exp(x)) is x to the last bit
 
 
 def _plain(kind: type) -> Any:
     return lambda input, inplace=False: emit(kind, input)
+
+
+def _named(name: str) -> Any:
+    return lambda input: emit(nodes.Function, input, name=name)
 
 
 def hardtanh(input: Value, min_val=-1.0, max_val=1.0, inplace=False):
@@ -24,7 +35,10 @@ def hardtanh(input: Value, min_val=-1.0, max_val=1.0, inplace=False):
 
 
 def clamp(input: Value, min=None, max=None):
-    """Clip with either bound, or both."""
+    """Clip with either bound, or both; of numbers, or tensors."""
+    if any(isinstance(bound, Value) or (isinstance(bound, torch.Tensor) and bound.numel() > 1) for bound in (min, max)):
+        input = input if min is None else larger(input, min)
+        return replace(input) if max is None else smaller(input, max)
     low, high = (-np.inf if min is None else number(min)), (np.inf if max is None else number(max))
     return emit(nodes.ReLU, input) if (low, high) == (0.0, np.inf) else hardtanh(input, low, high)
 
@@ -47,10 +61,9 @@ def rrelu(input: Value, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=Fa
 
 
 def threshold(input: Value, threshold, value, inplace=False):
-    """Take the threshold that is a rectifier."""
-    if threshold != 0 or value != 0:
-        raise RefusedError(f"is a threshold at {threshold} with value {value}", "Use ReLU")
-    return emit(nodes.ReLU, input)
+    """Replace what is not above an edge; at 0 it is a rectifier."""
+    edge, other = number(threshold), number(value)
+    return emit(nodes.ReLU, input) if edge == other == 0.0 else emit(nodes.Threshold, input, edge=edge, other=other)
 
 
 def dropout(input: Value, p=0.5, training=True, inplace=False):
@@ -95,6 +108,9 @@ FUNCTIONS = {
         nodes.Softplus, input, beta=number(beta), threshold=number(threshold)
     ),
     "softsign": _plain(nodes.Softsign),
+    "hardshrink": lambda input, lambd=0.5: emit(nodes.Hardshrink, input, edge=number(lambd)),
+    "softshrink": lambda input, lambd=0.5: emit(nodes.Softshrink, input, edge=number(lambd)),
+    **{name: _named(name) for name in NAMED},
     "abs": _plain(nodes.Absolute),
     "exp": _plain(nodes.Exponential),
     "log": _plain(nodes.Logarithm),
@@ -109,6 +125,10 @@ FUNCTIONS = {
     ),
 }
 COMPOSITES = {
+    "exp2": lambda input: (input * log(2.0)).exp(),
+    "log2": lambda input: input.log() * (1.0 / log(2.0)),
+    "log10": lambda input: input.log() * (1.0 / log(10.0)),
+    "logaddexp": lambda input, other: other + F.softplus(input - other, threshold=_FAR),
     "tanhshrink": lambda input: input - input.tanh(),
     "softmin": lambda input, dim=None, _stacklevel=3, dtype=None: (-input).softmax(dim),
     "glu": lambda input, dim=-1: _gated(*input.chunk(2, dim)),

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from bridge.nodes import Add, MatMul, MaxOver, Mean, Multiply, Node, Power, Scale, Shift
+from bridge.nodes import Add, Dense, Mask, MatMul, MaxOver, Mean, Multiply, Node, Power, ReLU, Reshape, Scale, Shift
 from bridge.operations.values import (
+    CHOOSES,
     RefusedError,
     Value,
     aligned,
@@ -40,8 +41,50 @@ def _sum(a, a_factor: float, b, b_factor: float) -> Value:
     a = _times(a, a_factor)
     if isinstance(b, Value):
         return emit(Add, *aligned(a, _times(b, b_factor)))
-    term = b_factor * constant(a, b)
-    return emit(Shift, widened(a, term.shape), term=term)
+    return _shifted(a, b_factor * constant(a, b))
+
+
+def _shifted(a: Value, term: np.ndarray) -> Value:
+    """Add constants; minus infinity leaves a value out."""
+    if np.isnan(term).any() or np.isposinf(term).any():
+        raise RefusedError("adds infinity, or what is not a number", "Add finite numbers, or minus infinity as a mask")
+    a, left_out = widened(a, term.shape), np.isneginf(term)
+    finite = np.where(left_out, 0.0, term)
+    if finite.any() or not left_out.any():
+        a = emit(Shift, a, term=finite)
+    return emit(Mask, a, kept=~left_out) if left_out.any() else a
+
+
+def where(condition, input, other):
+    """Choose by a condition that is constant; a method of the first choice has it second."""
+    if isinstance(condition, Value) and not isinstance(input, Value):
+        condition, input = input, condition
+    if not isinstance(condition, torch.Tensor) or condition.dtype != torch.bool:
+        raise RefusedError(*CHOOSES)
+    if not isinstance(input, Value):
+        condition, input, other = ~condition, other, input
+    return _chosen(input, condition, other)
+
+
+def masked_fill(input, mask, value):
+    """Put a constant in fixed places."""
+    if not isinstance(mask, torch.Tensor) or isinstance(value, Value):
+        raise RefusedError(*CHOOSES)
+    return _chosen(input, ~mask.bool(), value)
+
+
+def _chosen(input: Value, kept: torch.Tensor, other: Any) -> Value:
+    """Take other values, of the network or constants, where the first are not kept."""
+    if isinstance(other, Value):
+        input, other = aligned(input, other)
+        factor = constant(input, kept)
+        first, second = (widened(value, factor.shape) for value in (input, other))
+        return emit(Add, emit(Scale, first, factor=factor), emit(Scale, second, factor=1.0 - factor))
+    factor, filled = np.broadcast_arrays(constant(input, kept), constant(input, other))
+    term = np.where(factor, 0.0, filled)
+    if np.isneginf(filled[factor == 0.0]).all():
+        return _shifted(input, term)
+    return _shifted(emit(Scale, widened(input, factor.shape), factor=factor), term)
 
 
 def mul(input, other):
@@ -67,7 +110,7 @@ def _times(value: Value, factor: float) -> Value:
 
 
 def matmul(input, other):
-    """Multiply matrices on the last axes; it is a dense layer where one is constant."""
+    """Multiply matrices on the last axes; it is a dense layer where one is a constant matrix."""
     if isinstance(input, Value) and isinstance(other, Value):
         a, b = aligned(input, other)
         for value in (input, other):
@@ -75,14 +118,31 @@ def matmul(input, other):
         return emit(MatMul, a, b)
     if isinstance(input, Value):
         weight = array(other)
-        if weight.ndim != 2:
-            raise RefusedError(f"multiplies with a constant of shape {weight.shape}", "Use one matrix")
-        return dense(input, weight.T)
+        if weight.ndim == 1:
+            return _without_last(matmul(input, other[:, None]))
+        return dense(input, weight.T) if weight.ndim == 2 else _many(input, other)
     weight = array(input)
+    if weight.ndim == 1:
+        return _without_last(matmul(_turned(other), input[:, None]))
     if weight.ndim != 2:
-        raise RefusedError(f"multiplies with a constant of shape {weight.shape}", "Use one matrix")
-    last, before = other.axis(-1), other.axis(-2)
-    return swapped(dense(swapped(other, last, before), weight), last, before)
+        return _turned(_many(_turned(other), input.mT))
+    return _turned(dense(_turned(other), weight))
+
+
+def _turned(value: Value) -> Value:
+    return swapped(value, value.axis(-1), value.axis(-2))
+
+
+def _without_last(value: Value) -> Value:
+    return emit(Reshape, value, shape=value.shape[:-1])
+
+
+def _many(input: Value, weights: torch.Tensor) -> Value:
+    """Multiply with constant matrices, one for each place on the axes before: sum_k x[..., i, k, 1] w[..., 1, k, j]."""
+    input.axes((-1, -2))
+    spread = emit(Reshape, input, shape=(*input.shape, 1))
+    scaled = mul(spread, weights.unsqueeze(-3))
+    return total(scaled, -2)
 
 
 def _reduced(input: Value, dim: Any, keepdim: bool, kind: type[Node]) -> Value:
@@ -111,12 +171,41 @@ def maximum_over(input: Value, dim=None, keepdim=False):
 def largest(input: Value, dim=None, keepdim=False):
     """Do as torch.max: with an axis, positions come beside the values, which nothing may read."""
     if isinstance(dim, (Value, torch.Tensor)):
-        raise RefusedError("is the larger of two tensors", "Use torch.maximum")
+        return larger(input, dim)
     reduced = _reduced(input, dim, keepdim, MaxOver)
     return reduced if dim is None else (reduced, None)
 
 
+def larger(input, other) -> Value:
+    """Take the larger of two: b + max(a - b, 0)."""
+    return add(other, emit(ReLU, sub(input, other)))
+
+
+def smaller(input, other) -> Value:
+    """Take the smaller of two: a - max(a - b, 0)."""
+    return sub(input, emit(ReLU, sub(input, other)))
+
+
+def least(input: Value, dim=None, keepdim=False):
+    """Do as torch.min, which also takes two tensors."""
+    if isinstance(dim, (Value, torch.Tensor)):
+        return smaller(input, dim)
+    reduced = _times(_reduced(_times(input, -1.0), dim, keepdim, MaxOver), -1.0)
+    return reduced if dim is None else (reduced, None)
+
+
+def cumsum(input: Value, dim, dtype=None):
+    """Sum what is before each value on an axis, and the value."""
+    axis, last = input.axis(dim), len(input.shape) - 1
+    before = np.tri(input.shape[axis])
+    return swapped(emit(Dense, swapped(input, axis, last), weight=before, bias=np.zeros(len(before))), axis, last)
+
+
 FUNCTIONS = {
+    "maximum": larger,
+    "minimum": smaller,
+    "min": least,
+    "cumsum": cumsum,
     "add": add,
     "sub": sub,
     "subtract": sub,
@@ -128,6 +217,8 @@ FUNCTIONS = {
     "true_divide": div,
     "rdiv": lambda input, other: mul(emit(Power, input, exponent=-1.0), other),
     "neg": lambda input: _times(input, -1.0),
+    "where": where,
+    "masked_fill": masked_fill,
     "matmul": matmul,
     "rmatmul": lambda input, other: matmul(other, input),
     "bmm": matmul,
@@ -137,16 +228,6 @@ FUNCTIONS = {
     "amax": maximum_over,
     "max": largest,
 }
-
-
-def maximum(input, other):
-    """Take the larger of two: b + max(a - b, 0)."""
-    return other + (input - other).relu()
-
-
-def minimum(input, other):
-    """Take the smaller of two: a - max(a - b, 0)."""
-    return input - (input - other).relu()
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
@@ -172,48 +253,50 @@ def variance(input, dim=None, unbiased=None, keepdim=False, correction=1):
     return squares * (count / (count - correction))
 
 
-def einsum(equation, *operands):
-    """Sum products of two operands: axes moved, a matrix product, axes moved back."""
-    operands = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (tuple, list)) else list(operands)
-    left, arrow, result = equation.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if not arrow or "." in equation or len(terms) != 2 or any(len(set(term)) < len(term) for term in (*terms, result)):
-        raise RefusedError(f"is the sum {equation!r}", "Write sums of two operands out, with every axis once and '->'")
-    (a, b), (x, y) = terms, operands
-    shared = [axis for axis in result if axis in a and axis in b]
-    summed = [axis for axis in a if axis in b and axis not in result]
-    rows, columns = ([axis for axis in result if axis in term and axis not in shared] for term in (a, b))
-    if set(a) - {*shared, *summed, *rows} or set(b) - {*shared, *summed, *columns}:
-        raise RefusedError(f"is the sum {equation!r}", "Sum axes that only one operand has before")
-    sizes = dict(zip(a, x.shape, strict=True)) | dict(zip(b, y.shape, strict=True))
-    outer = [sizes[axis] for axis in shared]
-    inner = prod(sizes[axis] for axis in summed)
-    x = x.permute([a.index(axis) for axis in (*shared, *rows, *summed)]).reshape(*outer, _product(sizes, rows), inner)
-    y = y.permute([b.index(axis) for axis in (*shared, *summed, *columns)])
-    y = y.reshape(*outer, inner, _product(sizes, columns))
-    product = (x @ y).reshape(*outer, *(sizes[axis] for axis in (*rows, *columns)))
-    order = [*shared, *rows, *columns]
-    return product.permute([order.index(axis) for axis in result])
+def logsumexp(input, dim, keepdim=False):
+    """Take the logarithm of a sum of exponentials."""
+    largest = input.amax(dim, True)
+    summed = (input - largest).exp().sum(dim, True).log() + largest
+    return summed if keepdim else summed.squeeze(dim)
 
 
-def _product(sizes: dict, axes: list) -> int:
-    product = 1
-    for axis in axes:
-        product = sizes[axis] * product
-    return product
+def product(input, dim, keepdim=False, dtype=None):
+    """Multiply the values of an axis."""
+    first, *others = input.unbind(dim)
+    for other in others:
+        first = first * other
+    return first.unsqueeze(dim) if keepdim else first
+
+
+def _mean(input, dim=None, keepdim=False, unbiased=True, correction=1):
+    return input.mean(dim, keepdim=keepdim)
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """Take the cosine of the angle between vectors."""
+    lengths = (norm(x, 2, dim).clamp_min(eps) for x in (x1, x2))
+    first, second = lengths
+    return (x1 * x2).sum(dim) / (first * second)
 
 
 COMPOSITES = {
-    "maximum": maximum,
-    "minimum": minimum,
     "normalize": normalize,
     "norm": norm,
     "vector_norm": lambda x, ord=2, dim=None, keepdim=False: norm(x, ord, dim, keepdim),
     "var": variance,
     "std": lambda *args, **kwargs: variance(*args, **kwargs).sqrt(),
     "rpow": lambda input, other: (input * float(np.log(number(other)))).exp(),
-    "einsum": einsum,
     "addmm": lambda input, mat1, mat2, beta=1, alpha=1: beta * input + alpha * (mat1 @ mat2),
+    "baddbmm": lambda input, batch1, batch2, beta=1, alpha=1: beta * input + alpha * (batch1 @ batch2),
+    "addcdiv": lambda input, tensor1, tensor2, value=1: input + value * tensor1 / tensor2,
+    "logsumexp": logsumexp,
+    "prod": product,
+    "var_mean": lambda input, dim=None, **options: (input.var(dim, **options), _mean(input, dim, **options)),
+    "std_mean": lambda input, dim=None, **options: (input.std(dim, **options), _mean(input, dim, **options)),
+    "hypot": lambda input, other: (input.square() + other.square()).sqrt(),
+    "cosine_similarity": cosine_similarity,
+    "pairwise_distance": lambda x1, x2, p=2.0, eps=1e-6, keepdim=False: norm(x1 - x2 + eps, p, -1, keepdim),
+    "cdist": lambda x1, x2, p=2.0, compute_mode=None: norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1),
     "addcmul": lambda input, tensor1, tensor2, value=1: input + value * tensor1 * tensor2,
     "lerp": lambda input, end, weight: input + weight * (end - input),
     "amin": lambda input, dim=None, keepdim=False: -(-input).amax(dim, keepdim),

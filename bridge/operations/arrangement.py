@@ -11,9 +11,8 @@ import torch
 from torch.nn import functional as F
 
 from bridge.nodes import Concat, Expand, Flatten, Flip, Gather, Pad, Permute, Reshape, Roll, Shape, Shift, Slice
-from bridge.operations.values import RefusedError, Value, constant, emit, number
-
-_REMEDY = "Keep the samples in front, as in x.reshape(x.shape[0], ...)"
+from bridge.operations.picking import numbers, picked
+from bridge.operations.values import REMEDY, RefusedError, Value, constant, emit, number
 
 
 def reshape(input: Value, *shape):
@@ -21,7 +20,7 @@ def reshape(input: Value, *shape):
     sizes = _sizes(input, _listed(shape))
     here = input.batch
     if len(sizes) <= here or sizes[:here] != input.full[:here] or sizes[here] % input.samples:
-        raise RefusedError(f"reshapes {input.full} to {sizes}, which tears samples apart", _REMEDY)
+        raise RefusedError(f"reshapes {input.full} to {sizes}, which tears samples apart", REMEDY)
     inner = sizes[here] // input.samples
     new = (*sizes[:here], *((inner,) if inner > 1 else ()), *sizes[here + 1 :])
     merged = int(inner > 1)
@@ -37,7 +36,7 @@ def _sizes(input: Value, sizes: list[int]) -> Shape:
         known = prod(size for size in sizes if size != -1)
         sizes = [prod(input.full) // known if size == -1 else size for size in sizes]
     if prod(sizes) != prod(input.full):
-        raise RefusedError(f"reshapes {input.full} to {tuple(sizes)}, of another size", _REMEDY)
+        raise RefusedError(f"reshapes {input.full} to {tuple(sizes)}, of another size", REMEDY)
     return tuple(sizes)
 
 
@@ -117,7 +116,7 @@ def expand(input: Value, *sizes):
     """Repeat along axes of size 1; new ones in front are refused."""
     wanted = _listed(sizes)
     if len(wanted) != input.ndim:
-        raise RefusedError(f"expands {input.full} to {tuple(wanted)}: new axes before the samples", _REMEDY)
+        raise RefusedError(f"expands {input.full} to {tuple(wanted)}: new axes before the samples", REMEDY)
     return _expanded(input, [n if m == -1 else m for n, m in zip(input.full, wanted, strict=True)])
 
 
@@ -128,7 +127,7 @@ def expand_as(input: Value, other):
 
 def _expanded(input: Value, wanted: list[int]) -> Value:
     if wanted[input.batch] != input.full[input.batch]:
-        raise RefusedError(f"expands {input.full} to {tuple(wanted)}: repeats samples", _REMEDY)
+        raise RefusedError(f"expands {input.full} to {tuple(wanted)}: repeats samples", REMEDY)
     inner = input.shape[input.batch : input.batch + input.merged]
     shape = (*wanted[: input.batch], *inner, *wanted[input.batch + 1 :])
     return replace(input) if shape == input.shape else emit(Expand, input, shape=shape)
@@ -138,19 +137,11 @@ def repeat(input: Value, *sizes):
     """Repeat whole axes: a concatenation with itself."""
     times = _listed(sizes)
     if len(times) != input.ndim or times[input.batch] != 1:
-        raise RefusedError(f"repeats {input.full} {tuple(times)} times: samples, or new axes before them", _REMEDY)
+        raise RefusedError(f"repeats {input.full} {tuple(times)} times: samples, or new axes before them", REMEDY)
     for dim, count in enumerate(times):
         if count > 1:
             input = emit(Concat, *[input] * count, axis=input.axis(dim))
     return replace(input)
-
-
-def repeat_interleave(input: Value, repeats, dim=None):
-    """Repeat every value of an axis."""
-    if not isinstance(repeats, int) or dim is None:
-        raise RefusedError("repeats a flattened tensor, or each value by its own number", "Give a number and an axis")
-    axis = input.axis(dim)
-    return _picked(input, axis, np.repeat(np.arange(input.shape[axis]), repeats))
 
 
 def cat(tensors, dim=0, axis=None):
@@ -159,7 +150,7 @@ def cat(tensors, dim=0, axis=None):
     known = [part for part in parts if isinstance(part, Value)]
     first = known[0]
     if any((part.batch, part.merged, part.ndim) != (first.batch, first.merged, first.ndim) for part in known):
-        raise RefusedError("joins tensors that have their samples on different axes", _REMEDY)
+        raise RefusedError("joins tensors that have their samples on different axes", REMEDY)
     own = first.axis(dim if axis is None else axis)
     sizes, terms = [], {}
     for part in parts:
@@ -253,16 +244,6 @@ def _slice(input: Value, axis: int, start: int, stop: int, step: int = 1) -> Val
     return emit(Slice, input, axis=axis, start=start, stop=stop, step=step)
 
 
-def _picked(input: Value, axis: int, chosen: np.ndarray) -> Value:
-    positions = np.arange(prod(input.shape)).reshape(input.shape)
-    return emit(Gather, input, positions=np.take(positions, chosen, axis))
-
-
-def index_select(input: Value, dim, index):
-    """Take parts of an axis by their numbers."""
-    return _picked(input, input.axis(dim), _numbers(index))
-
-
 def getitem(input: Value, index):
     """Take parts by numbers, slices, new axes and lists of numbers, on all axes but the samples'."""
     items = list(index) if isinstance(index, tuple) else [index]
@@ -287,19 +268,18 @@ def getitem(input: Value, index):
             lists += 1
             if lists > 1:
                 raise RefusedError("takes parts by lists of numbers on several axes", "Take them one axis at a time")
-            input = _picked(input, input.axis(dim), _numbers(item))
+            input = picked(input, input.axis(dim), numbers(item))
         dim += 1
     return replace(input)
 
 
-def _numbers(index: Any) -> np.ndarray:
-    if isinstance(index, Value):
-        raise RefusedError("takes parts that the input chooses", "Choose them by constants")
-    numbers = index.numpy() if isinstance(index, torch.Tensor) else np.asarray(index)
-    numbers = np.flatnonzero(numbers) if numbers.dtype == bool else numbers
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-        raise RefusedError("takes parts by something else than a list of numbers", "Use numbers, slices or lists")
-    return numbers
+def tensor_split(input: Value, indices_or_sections=None, dim=0, indices=None, sections=None):
+    """Cut an axis before each of some numbers, or into so many parts, the first perhaps larger."""
+    axis = input.axis(dim)
+    given: Any = next(x for x in (indices_or_sections, indices, sections) if x is not None)
+    ends = [int(i) for i in given] if isinstance(given, (tuple, list, torch.Tensor)) else int(given)
+    parts = np.array_split(np.arange(input.shape[axis]), ends)
+    return tuple(_slice(input, axis, int(part[0]), int(part[-1]) + 1) for part in parts)
 
 
 def pad(input: Value, pad, mode="constant", value=None):
@@ -338,34 +318,6 @@ def flip(input: Value, *dims):
     return replace(input)
 
 
-def pixel_shuffle(input: Value, upscale_factor):
-    """Move channels to places."""
-    return _shuffled(input, lambda x: F.pixel_shuffle(x, upscale_factor))
-
-
-def pixel_unshuffle(input: Value, downscale_factor):
-    """Move places to channels."""
-    return _shuffled(input, lambda x: F.pixel_unshuffle(x, downscale_factor))
-
-
-def channel_shuffle(input: Value, groups):
-    """Take channels of all groups in turn."""
-    return _shuffled(input, lambda x: F.channel_shuffle(x, groups))
-
-
-def unfold(input: Value, kernel_size, dilation=1, padding=0, stride=1):
-    """Make columns of the windows of an image."""
-    # Counted from 1, so that the padding differs from the first place.
-    return _shuffled(input, lambda x: F.unfold(x + 1, kernel_size, dilation, padding, stride) - 1)
-
-
-def _shuffled(input: Value, shuffle) -> Value:
-    if input.batch or input.merged:
-        raise RefusedError("reads a tensor whose samples are not alone in front", _REMEDY)
-    positions = torch.arange(prod(input.shape), dtype=torch.float64).reshape(1, *input.shape)
-    return emit(Gather, input, positions=shuffle(positions)[0].long().numpy())
-
-
 def unchanged(input: Value, *args, **kwargs):
     """Keep the values, copied or laid out otherwise in memory."""
     return replace(input)
@@ -397,7 +349,6 @@ FUNCTIONS = {
     "reshape_as": lambda input, other: reshape(input, *(other.full if isinstance(other, Value) else other.shape)),
     "repeat": repeat,
     "tile": repeat,
-    "repeat_interleave": repeat_interleave,
     "cat": cat,
     "concat": cat,
     "concatenate": cat,
@@ -407,15 +358,19 @@ FUNCTIONS = {
     "unbind": unbind,
     "select": select,
     "narrow": narrow,
-    "index_select": index_select,
     "__getitem__": getitem,
+    "tensor_split": tensor_split,
+    "broadcast_to": expand,
     "pad": pad,
     "roll": roll,
     "flip": flip,
-    "pixel_shuffle": pixel_shuffle,
-    "pixel_unshuffle": pixel_unshuffle,
-    "channel_shuffle": channel_shuffle,
-    "native_channel_shuffle": channel_shuffle,
-    "unfold": unfold,
-    **dict.fromkeys(("contiguous", "clone", "detach", "data"), unchanged),
+    **dict.fromkeys(("contiguous", "clone", "detach", "data", "nan_to_num"), unchanged),
+}
+
+
+COMPOSITES = {
+    "hstack": lambda tensors: torch.cat(list(tensors), 1),
+    "dstack": lambda tensors: torch.cat([x if x.dim() > 2 else x.unsqueeze(-1) for x in tensors], 2),
+    "hsplit": lambda input, parts: torch.tensor_split(input, parts, 1),
+    "dsplit": lambda input, parts: torch.tensor_split(input, parts, 2),
 }

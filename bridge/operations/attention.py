@@ -9,10 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from bridge.nodes import Embedding, Input
-from bridge.operations.values import RefusedError, array, emit, number
-
-# What stands for minus infinity where scores are masked: far below any score, its exponential is zero.
-_EXCLUDED = -1e4
+from bridge.operations.tracing import Traced
+from bridge.operations.values import RefusedError, array, emit
 
 
 def scaled_dot_product_attention(
@@ -22,11 +20,11 @@ def scaled_dot_product_attention(
     if dropout_p > 0.0:
         raise RefusedError("drops at inference too", "Give it dropout_p=0 in evaluation mode")
     if enable_gqa:
-        raise RefusedError("has enable_gqa=True", "Repeat the heads of keys and values with repeat_interleave")
+        key, value = (x.repeat_interleave(query.shape[-3] // x.shape[-3], -3) for x in (key, value))
     rows, columns = query.shape[-2], key.shape[-2]
     if is_causal:
         attn_mask = torch.ones(rows, columns, dtype=torch.bool).tril()
-    mask = None if attn_mask is None else _additive(attn_mask, excluded=False)
+    mask = None if attn_mask is None else _additive("attn_mask", attn_mask, excluded=False)
     return _attended(query, key, value, mask, 1.0 / sqrt(query.shape[-1]) if scale is None else scale)[0]
 
 
@@ -60,9 +58,6 @@ def multi_head_attention_forward(
     """Attend as nn.MultiheadAttention does, on (length, batch, features)."""
     for wrong, option, remedy in (
         (training and dropout_p > 0.0, "drops at inference too", "Use nn.MultiheadAttention in evaluation mode"),
-        (key_padding_mask is not None, "has key_padding_mask, which the samples choose", "Give whole sequences"),
-        (bias_k is not None or bias_v is not None, "has add_bias_kv=True", "Use add_bias_kv=False"),
-        (add_zero_attn, "has add_zero_attn=True", "Use add_zero_attn=False"),
         (static_k is not None or static_v is not None, "has static keys or values", "Compute them from the input"),
     ):
         if wrong:
@@ -72,10 +67,13 @@ def multi_head_attention_forward(
     )
     biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
     inputs = zip((query, key, value), weights, biases, strict=True)
-    q, k, v = (_heads(F.linear(x, weight, bias), num_heads) for x, weight, bias in inputs)
-    mask = None if attn_mask is None else _additive(attn_mask, excluded=True)
-    if mask is not None and mask.ndim == 3:
-        raise RefusedError("has an attn_mask for every sample and head", "Use one of shape (target, source)")
+    q, k, v = (F.linear(x, weight, bias) for x, weight, bias in inputs)
+    more = [] if bias_k is None else [(bias_k, bias_v)]
+    more += [(torch.zeros(1, 1, k.shape[2]),) * 2] if add_zero_attn else []
+    for ends in more:
+        k, v = (torch.cat([x, end.expand(1, x.shape[1], x.shape[2])]) for x, end in zip((k, v), ends, strict=True))
+    mask = _of_heads(attn_mask, key_padding_mask, query.shape[1], num_heads, len(more))
+    q, k, v = (_heads(x, num_heads) for x in (q, k, v))
     attended, shares = _attended(q, k, v, mask, 1.0 / sqrt(q.shape[-1]))
     joined = attended.permute(2, 0, 1, 3).reshape(*query.shape)
     output = F.linear(joined, out_proj_weight, out_proj_bias)
@@ -90,25 +88,31 @@ def _heads(x, count):
     return x.reshape(length, samples, count, features // count).permute(1, 2, 0, 3)
 
 
+def _of_heads(attn_mask, key_padding_mask, samples, heads, more: int) -> torch.Tensor | None:
+    """Make one mask, (samples or 1, heads or 1, target or 1, source), of both; `more` keys at the end stay."""
+    masks: list[torch.Tensor] = []
+    if attn_mask is not None:
+        masks.append(_additive("attn_mask", attn_mask, excluded=True))
+        if attn_mask.ndim == 3:
+            masks[0] = masks[0].reshape(samples, heads, *attn_mask.shape[1:])
+    if key_padding_mask is not None:
+        masks.append(_additive("key_padding_mask", key_padding_mask, excluded=True)[:, None, None])
+    return F.pad(masks[0] if len(masks) == 1 else masks[0] + masks[1], (0, more)) if masks else None
+
+
 def _attended(q, k, v, mask, scale):
     scores = (q * scale) @ k.transpose(-2, -1)
     shares = (scores if mask is None else scores + mask).softmax(-1)
     return shares @ v, shares
 
 
-def _additive(mask, excluded: bool) -> torch.Tensor:
+def _additive(name: str, mask, excluded: bool) -> torch.Tensor:
     """Make a mask of what to add to the scores; where it is of bools, these are `excluded` or not."""
-    array(mask)  # refused where it is computed from the input
+    if isinstance(mask, Traced):
+        raise RefusedError(f"has an {name} that the samples choose", "Give one that is constant, the same for all")
     if mask.dtype == torch.bool:
         mask = torch.zeros(mask.shape, dtype=torch.float64).masked_fill(mask if excluded else ~mask, -torch.inf)
-    return mask.double().clamp_min(_EXCLUDED)
-
-
-def masked_fill(input, mask, value):
-    """Put a constant in fixed places; minus infinity, for a softmax, is a number far below all others."""
-    array(mask)
-    kept = (~mask).double()
-    return input * kept + (1.0 - kept) * max(number(value), _EXCLUDED)
+    return mask.double()
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
@@ -125,9 +129,27 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     return tracing.apply("embedding", rule, lambda x: F.embedding(x.long(), weight), (input,), {})
 
 
+def embedding_bag(
+    input, weight, offsets=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode="mean", *more, **options
+):
+    """Look rows of a table up, and take their mean, sum or maximum."""
+    if offsets is not None or any(x is not None for x in more[1:]) or options.get("per_sample_weights") is not None:
+        raise RefusedError("has offsets or weights of samples", "Give it as many numbers for each sample")
+    rows = F.embedding(input, weight, max_norm=max_norm)
+    return {"mean": rows.mean, "sum": rows.sum, "max": rows.amax}[mode](1)
+
+
+def one_hot(tensor, num_classes=-1):
+    """Look rows of the identity up."""
+    if num_classes < 1:
+        raise RefusedError("counts as many classes as there are", "Give it num_classes")
+    return F.embedding(tensor, torch.eye(num_classes, dtype=torch.float64))
+
+
 COMPOSITES = {
+    "embedding_bag": embedding_bag,
+    "one_hot": one_hot,
     "scaled_dot_product_attention": scaled_dot_product_attention,
     "multi_head_attention_forward": multi_head_attention_forward,
-    "masked_fill": masked_fill,
     "embedding": embedding,
 }

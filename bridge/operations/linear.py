@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.nodes import BatchNorm, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Pad
+from bridge.nodes import BatchNorm, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Pad
 from bridge.operations.values import RefusedError, Value, array, dense, emit, standing, tuple_of
 
 
@@ -78,7 +78,9 @@ FUNCTIONS = {
     "linear": linear,
     "conv1d": _convolution(1, Conv1d),
     "conv2d": _convolution(2, Conv2d),
+    "conv3d": _convolution(3, Conv3d),
     "conv_transpose1d": _transposed(1, ConvTranspose1d),
     "conv_transpose2d": _transposed(2, ConvTranspose2d),
+    "conv_transpose3d": _transposed(3, ConvTranspose3d),
     "batch_norm": batch_norm,
 }

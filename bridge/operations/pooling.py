@@ -13,9 +13,11 @@ from bridge.nodes import (
     AdaptiveMaxPool,
     AveragePool1d,
     AveragePool2d,
+    AveragePool3d,
     Gather,
     MaxPool1d,
     MaxPool2d,
+    MaxPool3d,
     Resample,
     Scale,
 )
@@ -66,15 +68,16 @@ def _maximum(count: int, kind: type) -> Any:
         stride, dilation = tuple_of(stride or size, count), tuple_of(dilation, count)
         if return_indices:
             raise RefusedError("returns the indices of the maxima", "Use return_indices=False")
-        if any(n != 1 for n in dilation):
-            raise RefusedError(f"is max-pooling with dilation {dilation}", "Use dilation=1")
         overhang = _overhang(input, size, stride, padding, dilation) if ceil_mode else (0,) * count
         if any(overhang):
-            # Every window that reaches there also holds the last row or column, so repeating it changes no maximum.
-            widths = ((0, 0), *((0, over) for over in overhang))
+            # What every window that reaches there also holds, repeated, changes no maximum: the value as many steps
+            # before as it takes its values from, which lies in the image.
             positions = np.arange(prod(input.shape)).reshape(input.shape)
-            input = emit(Gather, input, positions=np.pad(positions, widths, mode="edge"))
-        return emit(kind, input, size=size, stride=stride, padding=padding)
+            for axis, (over, d) in enumerate(zip(overhang, dilation, strict=True), start=1):
+                n = positions.shape[axis]
+                positions = np.take(positions, [*range(n), *(n - d + i % d for i in range(over))], axis)
+            input = emit(Gather, input, positions=positions)
+        return emit(kind, input, size=size, stride=stride, padding=padding, dilation=dilation)
 
     return rule
 
@@ -142,7 +145,7 @@ def interpolate(
     antialias=False,
 ):
     """Resize: a gathering where it takes the nearest, else a matrix for every axis."""
-    input = standing(input, 2, 3)
+    input = standing(input, 2, 3, 4)
     options = {
         "mode": mode,
         "align_corners": align_corners,
@@ -159,7 +162,7 @@ def interpolate(
     sizes, factors = (
         tuple(given) if isinstance(given, (tuple, list)) else (given,) * count for given in (size, scale_factor)
     )
-    options["mode"] = {"linear": "bilinear"}.get(mode, mode)
+    options["mode"] = {"linear": "bilinear", "trilinear": "bilinear"}.get(mode, mode)
     matrices = []
     for n, m, factor in zip(input.shape[1:], sizes, factors, strict=True):
         # The response to every unit vector, as columns, on an image of one column.
@@ -172,13 +175,30 @@ def interpolate(
 FUNCTIONS = {
     "avg_pool1d": _average(1, AveragePool1d),
     "avg_pool2d": _average(2, AveragePool2d),
+    "avg_pool3d": _average(3, AveragePool3d),
     "max_pool1d": _maximum(1, MaxPool1d),
     "max_pool2d": _maximum(2, MaxPool2d),
+    "max_pool3d": _maximum(3, MaxPool3d),
     "adaptive_avg_pool1d": _adaptive_average(1, AveragePool1d),
     "adaptive_avg_pool2d": _adaptive_average(2, AveragePool2d),
+    "adaptive_avg_pool3d": _adaptive_average(3, AveragePool3d),
     "adaptive_max_pool1d": _adaptive_maximum(1, MaxPool1d),
     "adaptive_max_pool2d": _adaptive_maximum(2, MaxPool2d),
+    "adaptive_max_pool3d": _adaptive_maximum(3, MaxPool3d),
     "interpolate": interpolate,
 }
 # With return_indices=True PyTorch goes by these names.
 FUNCTIONS |= {f"{name}_with_indices": rule for name, rule in FUNCTIONS.items() if "max" in name}
+
+
+def _length(average: Any) -> Any:
+    def rule(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        if norm_type % 2:
+            raise RefusedError(f"is a pooling by the norm of order {norm_type}", "Use an even order")
+        count = prod(tuple_of(kernel_size, 2 if average is F.avg_pool2d else 1))
+        return (average(input**norm_type, kernel_size, stride, 0, ceil_mode) * count) ** (1.0 / norm_type)
+
+    return rule
+
+
+COMPOSITES = {"lp_pool1d": _length(F.avg_pool1d), "lp_pool2d": _length(F.avg_pool2d)}

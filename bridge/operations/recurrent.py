@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bridge.nodes import GRU, LSTM, RNN, Concat, Flip, Reshape, Slice
+from bridge.nodes import GRU, LSTM, RNN, Concat, Dense, Flip, ProjectedLSTM, Reshape, Slice
 from bridge.operations.tracing import Traced
 from bridge.operations.values import RefusedError, Value, array, emit
 
 
 def layers(m: nn.RNNBase, input: Traced, hx: Any = None):
     """Unfold all layers and directions of a recurrent module: its output, and the states it ends with."""
-    if m.proj_size:
-        raise RefusedError(f"has proj_size {m.proj_size}", "Use proj_size=0")
     if m.training and m.dropout:
         raise RefusedError("drops at inference too", "Use it in evaluation mode")
     if input.value is None or len(input.value.shape) != 2 or input.value.batch == m.batch_first:
         wanted = "(batch, time, features)" if m.batch_first else "(time, batch, features)"
         raise RefusedError(f"needs an input of shape {wanted}", "Set batch_first as the samples stand in its input")
     states = () if hx is None else tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
-    if all(isinstance(state, torch.Tensor) and not isinstance(state, Traced) for state in states):
-        if any(state.any() for state in states):
-            raise RefusedError("starts from a state that is constant but not zero", "Start from zero")
+    if all(isinstance(state, torch.Tensor) and not isinstance(state, Traced) for state in states) and not any(
+        state.any() for state in states
+    ):
         states = ()
 
     def function(input, *states):
@@ -33,14 +32,14 @@ def layers(m: nn.RNNBase, input: Traced, hx: Any = None):
         output, final = type(m).forward(m, input, start)  # pyright: ignore
         return (output, *(final if isinstance(final, tuple) else (final,)))
 
-    def rule(input: Value, *states: Value):
+    def rule(input: Value, *states: Any):
         return _layers(m, input, states)
 
     output, *final = input.tracing.apply(type(m).__name__, rule, function, (input, *states), {})
     return output, tuple(final) if isinstance(m, nn.LSTM) else final[0]
 
 
-def _layers(m: nn.RNNBase, input: Value, states: tuple[Value, ...]) -> tuple[Value, ...]:
+def _layers(m: nn.RNNBase, input: Value, states: tuple[Any, ...]) -> tuple[Value, ...]:
     x = input
     ways = ("", "_reverse") if m.bidirectional else ("",)
     ends: list[list[Value]] = [[], []] if isinstance(m, nn.LSTM) else [[]]
@@ -48,7 +47,7 @@ def _layers(m: nn.RNNBase, input: Value, states: tuple[Value, ...]) -> tuple[Val
         outputs = []
         for way, suffix in enumerate(ways):
             source = emit(Flip, x, axis=0) if way else x
-            starts = [_row(state, layer * len(ways) + way) for state in states]
+            starts = [_start(state, layer * len(ways) + way, input) for state in states]
             told = _told(m, f"l{layer}{suffix}", source, starts)
             for end, sequence in zip(ends, told, strict=True):
                 time = sequence.shape[0]
@@ -59,8 +58,19 @@ def _layers(m: nn.RNNBase, input: Value, states: tuple[Value, ...]) -> tuple[Val
     return (x, *finals)
 
 
-def _row(state: Value, index: int) -> Value:
-    part = emit(Slice, state, axis=0, start=index, stop=index + 1)
+def _start(state: Any, index: int, input: Value) -> Value:
+    """Give the state that a layer starts from in one direction: of the network, or constant."""
+    if isinstance(state, Value):
+        return _row(state, index)
+    rows = array(state)[index]
+    if (rows != rows[:1]).any():
+        raise RefusedError("starts from states that differ from sample to sample", "Start all from the same")
+    first = _row(input, 0)
+    return emit(Dense, first, weight=np.zeros((rows.shape[1], first.shape[0])), bias=rows[0])
+
+
+def _row(value: Value, index: int) -> Value:
+    part = emit(Slice, value, axis=0, start=index, stop=index + 1)
     return emit(Reshape, part, shape=part.shape[1:], batch=0)
 
 
@@ -75,7 +85,10 @@ def _told(m: nn.RNNBase, name: str, x: Value, starts: list[Value]) -> list[Value
     if isinstance(m, nn.GRU):
         return [emit(GRU, x, *starts, **weights, bias_ih=ih, bias_hh=hh)]
     if isinstance(m, nn.LSTM):
-        return [emit(LSTM, x, *starts, **weights, bias=ih + hh, cell=cell) for cell in (False, True)]
+        if m.proj_size:
+            weights["weight_hr"] = array(getattr(m, f"weight_hr_{name}"))
+        kind = ProjectedLSTM if m.proj_size else LSTM
+        return [emit(kind, x, *starts, **weights, bias=ih + hh, cell=cell) for cell in (False, True)]
     return [emit(RNN, x, *starts, **weights, bias=ih + hh, relu=m.nonlinearity == "relu")]
 
 

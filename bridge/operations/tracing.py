@@ -22,6 +22,7 @@ from bridge.errors import BridgeError, ConversionError, ValidationError, refuse
 from bridge.nodes import Input, Leaky, Node, ReLU
 from bridge.operations.values import RefusedError, Value
 
+RUNS = "See that it runs in float64, on the CPU, with all its tensors as parameters or buffers"
 TOLERANCE = 1e-5  # of the largest absolute value of the tensor
 
 
@@ -230,8 +231,9 @@ class Tracing:
             except Exception as error:  # whatever a module's own forward may raise
                 path = self._path()
                 label = f"{path} ({type(module).__name__})" if path else type(module).__name__
-                reason = f"fails on the sample ({error})"
-                raise ConversionError(label, reason, "See that it runs in float64, on the CPU") from error
+                if isinstance(error, RefusedError):  # of what it computes with the number of samples
+                    raise ConversionError(label, *error.args) from None
+                raise ConversionError(label, f"fails on the sample ({error})", RUNS) from error
             finally:
                 self._inside.pop()
 
@@ -267,12 +269,12 @@ class Tracing:
 
 
 def differs(got: np.ndarray, expected: np.ndarray) -> bool:
-    """Whether the graph's values are not PyTorch's, to `TOLERANCE` of the largest; what is NaN in both is equal."""
-    if got.shape != expected.shape:
+    """Whether the graph's values are not PyTorch's, to `TOLERANCE` of the largest; infinities and NaN must be equal."""
+    finite = np.isfinite(expected)
+    if got.shape != expected.shape or not np.array_equal(got[~finite], expected[~finite], equal_nan=True):
         return True
-    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
-    error = np.abs(np.where(same, 0.0, got - expected)).max()
-    return not error <= TOLERANCE * np.abs(np.where(np.isnan(expected), 0.0, expected)).max()
+    error = np.abs(got[finite] - expected[finite]).max(initial=0.0)
+    return not error <= TOLERANCE * np.abs(expected[finite]).max(initial=0.0)
 
 
 def differing(name: str) -> ConversionError:
@@ -286,6 +288,8 @@ def name_of(function: Any) -> str:
 
     Python's `x + y`, `torch.add(x, y)`, `x.add(y)` and `x.add_(y)` are all "add"; `x.shape` is "shape".
     """
+    if function is torch.Tensor.unfold:  # of an axis; the function of this name is of images
+        return "sliding"
     name: str = function.__name__
     if name == "__get__":
         return function.__self__.__name__
@@ -298,6 +302,7 @@ def name_of(function: Any) -> str:
 _OPERATORS = {"iadd": "add", "radd": "add", "isub": "sub", "imul": "mul", "rmul": "mul", "itruediv": "div"} | {
     name: name for name in ("add", "sub", "mul", "neg", "matmul", "abs", "pow", "rsub")
 }
+_OPERATORS |= {name: name for name in ("eq", "ne", "lt", "le", "gt", "ge")}
 _OPERATORS |= {"truediv": "div", "rdiv": "rdiv", "rtruediv": "rdiv", "rpow": "rpow", "rmatmul": "rmatmul"}
 
 

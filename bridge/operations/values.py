@@ -23,6 +23,13 @@ class RefusedError(Exception):
     """What a rule cannot express: (reason, remedy); the tracing adds the node."""
 
 
+REMEDY = "Keep the samples in front, as in x.reshape(x.shape[0], ...)"
+CHOOSES = (
+    "chooses by values of the network, so that what is computed depends on the data",
+    "Choose by a constant mask, the same for all samples, or use activations (relu, clamp, maximum, ...)",
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """A tensor of the network: the node that computes it and what it computes for the samples.

@@ -6,7 +6,7 @@ import numpy as np
 
 from bridge.errors import ConversionError
 from bridge.graph import Graph
-from bridge.nodes import BatchNorm, Conv1d, Conv2d, Dense, Node, Shape
+from bridge.nodes import BatchNorm, Conv1d, Conv2d, Conv3d, Dense, Node, Shape
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
@@ -31,7 +31,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
     Raises
     ------
     ConversionError
-        Where a normalised input is no image, sequence or vector.
+        Where a normalised input is no volume, image, sequence or vector.
     """
     nodes = dict(graph.nodes)
     shapes = graph.shapes()
@@ -41,7 +41,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
         (source,) = node.inputs
         before = nodes[source]
         # A dense layer on a sequence has its outputs on the last axis, not where the channels are.
-        if isinstance(before, (Conv1d, Conv2d)) or (isinstance(before, Dense) and len(shapes[source]) == 1):
+        if isinstance(before, (Conv1d, Conv2d, Conv3d)) or (isinstance(before, Dense) and len(shapes[source]) == 1):
             nodes[name] = _scaled(before, node)
             if source != graph.output and not any(source in other.inputs for other in nodes.values()):
                 del nodes[source]
@@ -50,20 +50,19 @@ def fold_batchnorm(graph: Graph) -> Graph:
     return Graph(nodes, graph.output)
 
 
-def _scaled(layer: Dense | Conv1d | Conv2d, norm: BatchNorm) -> Node:
+def _scaled(layer: Dense | Conv1d | Conv2d | Conv3d, norm: BatchNorm) -> Node:
     scale = norm.scale.reshape((-1,) + (1,) * (layer.weight.ndim - 1))
     return replace(layer, weight=scale * layer.weight, bias=norm.scale * layer.bias + norm.shift)
 
 
 def _alone(name: str, norm: BatchNorm, shape: Shape) -> Node:
-    if len(shape) == 3:
-        return Conv2d(norm.inputs, norm.scale[:, None, None, None], norm.shift, groups=shape[0])
-    if len(shape) == 2:
-        return Conv1d(norm.inputs, norm.scale[:, None, None], norm.shift, groups=shape[0])
+    if kind := {2: Conv1d, 3: Conv2d, 4: Conv3d}.get(len(shape)):
+        weight = norm.scale.reshape(-1, *(1,) * len(shape))
+        return kind(norm.inputs, weight, norm.shift, groups=shape[0])
     if len(shape) == 1:
         return Dense(norm.inputs, np.diag(norm.scale), norm.shift)
     raise ConversionError(
         name,
         f"is a BatchNorm of shape {shape}, which no layer before it can take in",
-        "Put it after a Linear or convolutional layer, or normalise a vector, a sequence or an image",
+        "Put it after a Linear or convolutional layer, or normalise a vector, a sequence, an image or a volume",
     )

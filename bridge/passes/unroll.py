@@ -14,6 +14,7 @@ from bridge.nodes import (
     Dense,
     Multiply,
     Node,
+    ProjectedLSTM,
     Recurrent,
     ReLU,
     Reshape,
@@ -46,7 +47,7 @@ def unroll(graph: Graph) -> Graph:
     shapes = graph.shapes()
     for name, node in graph.nodes.items():
         if isinstance(node, Recurrent):
-            cell = {RNN: _rnn, LSTM: _lstm, GRU: _gru}[type(node)]
+            cell = {RNN: _rnn, LSTM: _lstm, ProjectedLSTM: _lstm, GRU: _gru}[type(node)]
             _unrolled(growing, name, node, cell, shapes[name][0])
         else:
             growing.add(name, node)
@@ -81,17 +82,18 @@ def _unrolled(growing: Growing, name: str, node: Recurrent, cell, length: int) -
     sequence, *given = node.inputs
     states: tuple[str | None, ...] = tuple(given) or (None,) * node.states
     features, said = node.weight_ih.shape[1], []
+    size = node.state_sizes[node.told]
     for t in range(length):
         part = growing.add(growing.free(f"{name}_{t}_part"), Slice((sequence,), 0, t, t + 1))
         x = growing.add(growing.free(f"{name}_{t}_x"), Reshape((part,), (features,)))
         states = cell(_Step(growing, name, t, x), node, *states)
-        told = states[1] if isinstance(node, LSTM) and node.cell else states[0]
-        said.append(growing.add(growing.free(f"{name}_{t}_row"), Reshape((str(told),), (1, node.hidden))))
+        told = states[node.told]
+        said.append(growing.add(growing.free(f"{name}_{t}_row"), Reshape((str(told),), (1, size))))
     growing.add(name, Concat(tuple(said), 0))
 
 
 def _rows(node: Recurrent, gate: int) -> slice:
-    return slice(gate * node.hidden, (gate + 1) * node.hidden)
+    return slice(gate * node.units, (gate + 1) * node.units)
 
 
 def _rnn(step: _Step, node: RNN, h: str | None) -> tuple[str]:
@@ -106,7 +108,11 @@ def _lstm(step: _Step, node: LSTM, h: str | None, c: str | None) -> tuple[str, s
     if c is not None:
         kept = step.product("fc", step.add("f", Sigmoid((f,))), c)
         new = step.add("c", Add((kept, new)))
-    return step.product("h", step.add("o", Sigmoid((o,))), step.add("tanh", Tanh((new,)))), new
+    projected = isinstance(node, ProjectedLSTM)
+    h = step.product("ho" if projected else "h", step.add("o", Sigmoid((o,))), step.add("tanh", Tanh((new,))))
+    if projected:
+        h = step.affine("h", node.weight_hr, np.zeros(node.hidden), h)
+    return h, new
 
 
 def _gru(step: _Step, node: GRU, h: str | None) -> tuple[str]:

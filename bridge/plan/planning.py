@@ -19,6 +19,7 @@ from bridge.nodes import (
     BatchNorm,
     Conv1d,
     Conv2d,
+    Conv3d,
     Dense,
     Embedding,
     Input,
@@ -28,6 +29,7 @@ from bridge.nodes import (
     Maximum,
     MaxPool1d,
     MaxPool2d,
+    MaxPool3d,
     Multiply,
     Node,
     Permute,
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-_ASKING = (Multiply, MatMul, MaxPool1d, MaxPool2d)  # read what single neurons say
+_CHANNELS_FIRST = (Conv1d, Conv2d, Conv3d, BatchNorm, PReLU, QuantisedReLU, MaxPool1d, MaxPool2d, MaxPool3d)
+_POOLS = (MaxPool1d, MaxPool2d)  # of whole channels
+_ASKING = (Multiply, MatMul, *_POOLS)  # read what single neurons say
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,8 @@ class _Planner:
         self.graph = graph
         shapes = graph.shapes()
         axes = channel_axes(graph, shapes)
-        self.layouts = {name: Layout(shapes[name], axes[name]) for name in graph.nodes}
+        # A single value without an axis is a population of one.
+        self.layouts = {name: Layout(shapes[name] or (1,), axes[name]) for name in graph.nodes}
         self.asked = {source for node in graph.nodes.values() if isinstance(node, _ASKING) for source in node.inputs}
         self.values: dict[str, Sum] = {}
         self.layers: dict[str, Layer] = {}
@@ -227,7 +232,7 @@ class _Planner:
     def _maximum(self, name: str, node: Maximum) -> Sum:
         (source,) = node.inputs
         value, layout = self.values[source], self.layouts[name]
-        if isinstance(node, MaxPool1d | MaxPool2d):
+        if isinstance(node, _POOLS) and set(node.dilation) == {1}:
             image = Layout(value.layout.shape)
             if not self._is_layer(value, image):
                 value = self._relay(source, image)
@@ -333,11 +338,11 @@ def channel_axes(graph: Graph, shapes: dict[str, Shape]) -> dict[str, int]:
     for name, node in graph.nodes.items():
         shape = shapes[name]
         like = next((axes[i] for i in node.inputs if len(shapes[i]) == len(shape)), None)
-        if len(shape) == 1:
+        if len(shape) <= 1:
             axes[name] = 0
         elif isinstance(node, Dense):
             axes[name] = -1
-        elif isinstance(node, Conv1d | Conv2d | BatchNorm | PReLU | QuantisedReLU | MaxPool1d | MaxPool2d):
+        elif isinstance(node, _CHANNELS_FIRST):
             axes[name] = 0
         elif isinstance(node, Permute):
             channels = axes[node.inputs[0]] % len(shape)

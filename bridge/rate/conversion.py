@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from bridge.ending import without_end
 from bridge.errors import ConversionError, ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import check_samples
-from bridge.nodes import Leaky, LogSoftmax, Node, QuantisedReLU, Softmax
-from bridge.passes import unroll
+from bridge.nodes import Leaky, QuantisedReLU
+from bridge.passes import absorb_masks, unroll
 from bridge.plan import Layer, Plan, evaluate, plan
 from bridge.rate.converted import Converted, check_probabilities
 from bridge.rate.emit import emit
@@ -48,12 +49,10 @@ def convert_by_rate(
         If a part of the graph has no counterpart; it names the node and what would do.
     """
     steps, options = positive_integer("steps", steps), options or RateOptions()
-    after: tuple[Node, ...] = ()
-    while isinstance(last := graph.nodes[graph.output], Softmax | LogSoftmax):
-        after = (last, *after)
-        graph = Graph({name: node for name, node in graph.nodes.items() if node is not last}, last.inputs[0])
+    graph, after = without_end(graph)
     require_nodes(graph)
-    recurrent, graph = graph, unroll(graph)
+    recurrent = absorb_masks(graph)
+    graph = unroll(recurrent)
     layers = plan(graph)
     require(layers)
     samples = check_samples(samples[:_CALIBRATION], graph.shapes()[graph.input])

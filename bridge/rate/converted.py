@@ -13,6 +13,7 @@ import numpy as np
 
 import snn
 from bridge.conversion_report import ConversionReport
+from bridge.ending import ended
 from bridge.errors import ValidationError, positive_integer
 from bridge.graph import Graph
 from bridge.inference import Inference, Observation, check_samples, joined
@@ -373,10 +374,7 @@ class Converted:
 
     def _ended(self, scores: np.ndarray) -> np.ndarray:
         """Apply what the module does after the network to scores (..., outputs)."""
-        values = scores.reshape(-1, *self.layers[-1].layout.shape)
-        for node in self.after:
-            values = node(values)
-        return values.reshape(scores.shape)
+        return ended(self.after, scores.reshape(-1, *self.layers[-1].layout.shape)).reshape(scores.shape)
 
     def _course(self, recording: snn.Recording) -> np.ndarray:
         """Return the output so far in the module's units and order, (samples, steps, outputs)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.graph import Graph
-from bridge.nodes import Activation, Input, Leaky, LogSoftmax, Maximum, Node, Rearrange, Recurrent, Softmax
+from bridge.nodes import Activation, Input, Leaky, Maximum, Node, Rearrange, Recurrent
 from bridge.plan import Verdict
 from bridge.rate.options import RateOptions
 
@@ -46,10 +46,11 @@ def _verdict(
             return Verdict(name, kind, "quantised", f"{told}; {quantised}")
         told = f"one population that says a step of the sequence after the other, in {steps} steps each"
         return Verdict(name, kind, "quantised", f"{told}; {levels}; above it is clipped")
-    if isinstance(node, Softmax | LogSoftmax) and name not in graph.nodes:
-        return Verdict(name, kind, "exact", "applied to what is read, outside of the network")
     if name not in graph.nodes:
-        return Verdict(name, kind, "merged", f"taken into the weights of {_heir(name, traced, graph)}")
+        heir = _heir(name, traced, graph)
+        if heir is None:
+            return Verdict(name, kind, "exact", "applied to what is read, outside of the network")
+        return Verdict(name, kind, "merged", f"taken into the weights of {heir}")
     if type(graph.nodes[name]) is not type(node):
         made = type(graph.nodes[name]).__name__
         return Verdict(name, kind, "merged", f"folded with what it reads into one {made} of this name")
@@ -65,12 +66,12 @@ def _verdict(
     return Verdict(name, kind, "exact", f"{told}its weights are those of synapses, its bias is a current")
 
 
-def _heir(name: str, traced: Graph, graph: Graph) -> str:
-    """Return the nearest node after this one that is still there."""
+def _heir(name: str, traced: Graph, graph: Graph) -> str | None:
+    """Return the nearest node after this one that is still there, or None."""
     waiting = [name]
     for current in waiting:  # grows while it is walked: nearest first
         for consumer in traced.consumers(current):
             if consumer in graph.nodes:
                 return consumer
             waiting.append(consumer)
-    raise AssertionError(f"{name} has vanished, and all that reads it")
+    return None

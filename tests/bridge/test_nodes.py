@@ -7,7 +7,7 @@ from bridge import ValidationError, nodes
 from bridge.nodes import Activation, Linear, Maximum, Rearrange, Recurrent
 
 RNG = np.random.default_rng(0)
-SEQUENCE, IMAGE, VECTOR = (4, 9), (4, 7, 6), (5,)
+SEQUENCE, IMAGE, VECTOR, VOLUME = (4, 9), (4, 7, 6), (5,), (4, 3, 5, 4)
 
 
 def some(*shape):
@@ -22,8 +22,8 @@ def one(kind, *arguments, **options):
     return kind(("x",), *arguments, **options)
 
 
-K2, K1, B = some(6, 2, 3, 2), some(6, 2, 3), some(6)
-T2, T1, TB = some(4, 3, 3, 2), some(4, 3, 3), some(6)
+K3, K2, K1, B = some(6, 2, 2, 2, 3), some(6, 2, 3, 2), some(6, 2, 3), some(6)
+T3, T2, T1, TB = some(4, 3, 2, 2, 2), some(4, 3, 3, 2), some(4, 3, 3), some(6)
 MATRICES = (some(3, 7), some(8, 6))
 
 LINEAR = {
@@ -66,6 +66,21 @@ LINEAR = {
         one(nodes.ConvTranspose2d, T2, TB, (1, 1), (0, 0), (1, 0), (2, 1), 2),
         IMAGE,
         lambda n, x: F.conv_transpose2d(x, tensor(T2), tensor(TB), 1, 0, (1, 0), 2, (2, 1)),
+    ),
+    "conv3d": (
+        one(nodes.Conv3d, K3, B, (1, 2, 1), (1, 0, 1), (1, 2, 1), 2),
+        VOLUME,
+        lambda n, x: F.conv3d(x, tensor(K3), tensor(B), (1, 2, 1), (1, 0, 1), (1, 2, 1), 2),
+    ),
+    "transposed3d": (
+        one(nodes.ConvTranspose3d, T3, TB, (1, 2, 1), (1, 0, 0), (0, 1, 0), (1, 1, 2), 2),
+        VOLUME,
+        lambda n, x: F.conv_transpose3d(x, tensor(T3), tensor(TB), (1, 2, 1), (1, 0, 0), (0, 1, 0), 2, (1, 1, 2)),
+    ),
+    "average3d": (
+        one(nodes.AveragePool3d, (2, 3, 1), (1, 2, 1)),
+        VOLUME,
+        lambda n, x: F.avg_pool3d(x, (2, 3, 1), (1, 2, 1)),
     ),
     "average1d": (one(nodes.AveragePool1d, (3,), (2,), (1,)), SEQUENCE, lambda n, x: F.avg_pool1d(x, 3, 2, 1)),
     "average2d": (
@@ -111,6 +126,21 @@ REARRANGE = {
 MAXIMUM = {
     "max1d": (one(nodes.MaxPool1d, (3,), (2,), (1,)), SEQUENCE, lambda x: F.max_pool1d(x, 3, 2, 1)),
     "max2d": (one(nodes.MaxPool2d, (3, 2), (2, 1), (1, 1)), IMAGE, lambda x: F.max_pool2d(x, (3, 2), (2, 1), 1)),
+    "max1d_dilated": (
+        one(nodes.MaxPool1d, (3,), (2,), (1,), (2,)),
+        SEQUENCE,
+        lambda x: F.max_pool1d(x, 3, 2, 1, 2),
+    ),
+    "max2d_dilated": (
+        one(nodes.MaxPool2d, (3, 2), (2, 1), (1, 1), (2, 3)),
+        IMAGE,
+        lambda x: F.max_pool2d(x, (3, 2), (2, 1), 1, (2, 3)),
+    ),
+    "max3d": (
+        one(nodes.MaxPool3d, (2, 2, 2), (1, 2, 1), (1, 1, 0), (1, 2, 1)),
+        VOLUME,
+        lambda x: F.max_pool3d(x, 2, (1, 2, 1), (1, 1, 0), (1, 2, 1)),
+    ),
     "adaptive1d": (one(nodes.AdaptiveMaxPool, (4,)), SEQUENCE, lambda x: F.adaptive_max_pool1d(x, 4)),
     "adaptive2d": (one(nodes.AdaptiveMaxPool, (3, 4)), IMAGE, lambda x: F.adaptive_max_pool2d(x, (3, 4))),
     "over": (one(nodes.MaxOver, (2, 0)), IMAGE, lambda x: x.amax((1, 3))),
@@ -140,6 +170,28 @@ ACTIVATIONS = {
     "softsign": (one(nodes.Softsign), F.softsign),
     "absolute": (one(nodes.Absolute), torch.abs),
     "exponential": (one(nodes.Exponential), torch.exp),
+    "hardshrink": (one(nodes.Hardshrink, 0.7), lambda x: F.hardshrink(x, 0.7)),
+    "softshrink": (one(nodes.Softshrink, 0.7), lambda x: F.softshrink(x, 0.7)),
+    "threshold": (one(nodes.Threshold, 0.5, -1.0), lambda x: F.threshold(x, 0.5, -1.0)),
+    "threshold_falling": (one(nodes.Threshold, 0.5, 1.0), lambda x: F.threshold(x, 0.5, 1.0)),
+    **{
+        name: (one(nodes.Function, name), getattr(torch, name))
+        for name in (
+            "atan",
+            "asinh",
+            "ceil",
+            "cos",
+            "cosh",
+            "erf",
+            "expm1",
+            "floor",
+            "round",
+            "sign",
+            "sin",
+            "sinh",
+            "trunc",
+        )
+    },
     "cube": (one(nodes.Power, 3.0), lambda x: x**3),
     "square": (one(nodes.Power, 2.0), lambda x: x**2),
 }
@@ -165,6 +217,12 @@ OTHERS = {
         lambda x: F.group_norm(x, 2, torch.arange(4.0).double(), torch.ones(4).double(), 0.1),
     ),
     "logarithm": (one(nodes.Logarithm), [VECTOR], torch.log),
+    "log1p": (one(nodes.Function, "log1p"), [VECTOR], torch.log1p),
+    "mask": (
+        one(nodes.Mask, [[1, 0, 1, 1, 0, 1]]),
+        [IMAGE],
+        lambda x: x.masked_fill(torch.tensor([0, 1, 0, 0, 1, 0]) > 0, -torch.inf),
+    ),
     "root": (one(nodes.Power, 0.5), [VECTOR], torch.sqrt),
     "reciprocal": (one(nodes.Power, -1), [VECTOR], torch.reciprocal),
 }
@@ -241,24 +299,28 @@ def recurrent(kind, module):
         (nodes.RNN, torch.nn.RNN(5, 4, nonlinearity="relu", batch_first=True), {"relu": True}),
         (nodes.LSTM, torch.nn.LSTM(5, 4, batch_first=True), {}),
         (nodes.GRU, torch.nn.GRU(5, 4, batch_first=True), {}),
+        (nodes.ProjectedLSTM, torch.nn.LSTM(5, 4, batch_first=True, proj_size=3), {}),
     ],
 )
 def test_recurrent_nodes(kind, module, options):
     module = module.double()
     ih, hh, biases = recurrent(kind, module)
+    projected = kind is nodes.ProjectedLSTM
+    if projected:
+        options = {"weight_hr": module.weight_hr_l0.detach().numpy()}
     node = one(kind, ih, hh, *biases, **options)
     assert isinstance(node, Recurrent)
-    x, *states = some(3, 6, 5), *(some(3, 4) for _ in range(kind.states))
+    x, *states = some(3, 6, 5), *(some(3, size) for size in node.state_sizes)
     with torch.no_grad():
         assert_torch(node, lambda x: module(x)[0], x)
         first = [tensor(state)[None] for state in states]
         y, final = module(tensor(x), first[0] if len(first) == 1 else tuple(first))
     started = kind(("x", *"hc"[: len(states)]), ih, hh, *biases, **options)
     np.testing.assert_allclose(started(x, *states), y.numpy(), rtol=0, atol=1e-12)
-    if kind is nodes.LSTM:
-        cells = kind(("x", "h", "c"), ih, hh, *biases, cell=True)
+    if isinstance(node, nodes.LSTM):
+        cells = kind(("x", "h", "c"), ih, hh, *biases, cell=True, **options)
         np.testing.assert_allclose(cells(x, *states)[:, -1], final[1][0].numpy(), rtol=0, atol=1e-12)
-    assert node.macs((6, 5)) == 6 * kind.gates * 4 * (5 + 4)
+    assert node.macs((6, 5)) == 6 * (kind.gates * 4 * (5 + node.hidden) + 12 * projected)
 
 
 def test_embedding():
@@ -281,6 +343,13 @@ def test_embedding():
         (one(nodes.ConvTranspose1d, T1, TB, stride=(0,), groups=2), [SEQUENCE], "must be positive"),
         (one(nodes.Scale, some(3, 4, 7, 6)), [IMAGE], "does not broadcast"),
         (one(nodes.Shift, some(5)), [IMAGE], "does not broadcast"),
+        (one(nodes.Mask, some(5)), [IMAGE], "does not broadcast"),
+        (one(nodes.Function, "gamma"), [VECTOR], "name must be one of atan"),
+        (
+            one(nodes.MaxPool1d, (2,), (1,), (2,), (2,)),
+            [SEQUENCE],
+            r"padding \(2,\) must be at most half of size \(3,\)",
+        ),
         (one(nodes.Mean, (3,)), [IMAGE], "axis 3 is not one"),
         (one(nodes.Mean, ()), [IMAGE], "at least one"),
         (one(nodes.Resample, MATRICES), [SEQUENCE], r"sizes \(7, 6\)"),
@@ -312,6 +381,11 @@ def test_embedding():
         (one(nodes.LSTM, some(4, 9), some(4, 4), some(4)), [SEQUENCE], "4 times as many rows"),
         (one(nodes.RNN, some(4, 9), some(4, 4), some(4)), [VECTOR], r"shape \(time, 9\)"),
         (one(nodes.RNN, some(4, 9), some(4, 4), some(4)), [SEQUENCE, (3,)], "states to start from"),
+        (
+            one(nodes.ProjectedLSTM, some(16, 9), some(16, 3), some(16), weight_hr=some(2, 4)),
+            [SEQUENCE],
+            "must have 3 rows",
+        ),
     ],
 )
 def test_refuses_what_does_not_fit(node, shapes, says):

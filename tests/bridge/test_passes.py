@@ -6,7 +6,30 @@ from hypothesis import strategies as st
 from bridge import passes
 from bridge.errors import ConversionError
 from bridge.graph import Graph
-from bridge.nodes import AveragePool2d, BatchNorm, Conv1d, Conv2d, Dense, Flatten, Input, MaxPool2d, ReLU
+from bridge.nodes import (
+    GELU,
+    Absolute,
+    Add,
+    AveragePool2d,
+    BatchNorm,
+    Concat,
+    Conv1d,
+    Conv2d,
+    Dense,
+    Flatten,
+    Input,
+    Mask,
+    MaxOver,
+    MaxPool2d,
+    Multiply,
+    Permute,
+    ReLU,
+    Scale,
+    Shift,
+    Sigmoid,
+    Slice,
+    Softmax,
+)
 
 ALL = [getattr(passes, name) for name in passes.__all__]
 
@@ -166,9 +189,82 @@ def test_normalisation_of_sequences():
         np.testing.assert_allclose(passes.fold_batchnorm(graph).run(x), graph.run(x), rtol=1e-12, atol=1e-12)
 
 
-def test_normalisation_of_a_video_is_refused_by_name():
-    with pytest.raises(ConversionError, match=r"^n1: is a BatchNorm of shape \(2, 5, 3, 3\)"):
-        passes.fold_batchnorm(chain((2, 5, 3, 3), BatchNorm(("x",), np.ones(2), np.ones(2))))
+def test_normalisation_of_more_axes_than_a_volume_has_is_refused_by_name():
+    with pytest.raises(ConversionError, match=r"^n1: is a BatchNorm of shape \(2, 5, 3, 3, 2\)"):
+        passes.fold_batchnorm(chain((2, 5, 3, 3, 2), BatchNorm(("x",), np.ones(2), np.ones(2))))
+
+
+# Masks
+
+
+def masked(kept, *nodes, before=()):
+    """Return a graph of scores (3, 4), of which a mask keeps some, and nodes that read them."""
+    return chain((3, 4), *before, Mask((f"n{len(before)}" if before else "x",), kept), *nodes)
+
+
+KEPT = np.array([[1, 0, 1, 0], [0, 1, 1, 1], [1, 1, 1, 1]])
+FAR = np.where(KEPT, 0.5, -1e30)
+READERS = {
+    "softmax": masked(KEPT, Softmax(("n1",), 1)),
+    "a maximum over an axis": masked(KEPT, MaxOver(("n1",), (0,))),
+    "a maximum over both": masked(KEPT, MaxOver(("n1",), (1, 0), True)),
+    "what is moved": masked(KEPT, Permute(("n1",), (1, 0)), Slice(("n2",), 1, 0, 2), Softmax(("n3",), 0)),
+    "what is scaled and shifted": masked(
+        KEPT, Scale(("n1",), np.array(0.3)), Shift(("n2",), np.arange(4.0)), Softmax(("n3",), 1)
+    ),
+    "two masks": masked(KEPT, Mask(("n1",), [1, 1, 0, 1]), MaxOver(("n2",), (0, 1))),
+    "a mask that keeps all": masked(np.ones(4), Softmax(("n1",), 1)),
+    "a sum": masked(KEPT, Add(("n1", "x")), Softmax(("n2",), 1)),
+    "joined": masked(KEPT, Concat(("n1", "x"), 1), Softmax(("n2",), 1)),
+    "a function": masked(KEPT, ReLU(("n1",)), Dense(("n2",), np.ones((2, 4)), np.ones(2))),
+    "functions": masked(KEPT, Sigmoid(("n1",)), Softmax(("n2",), 1)),
+    "a number far below": chain((3, 4), Shift(("x",), FAR), Softmax(("n1",), 1)),
+    "a number far below, then a mask": chain(
+        (3, 4), Shift(("x",), FAR), Mask(("n1",), [1, 1, 1, 0]), Softmax(("n2",), 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_masks_are_absorbed_by_what_reads_them(name):
+    graph = READERS[name]
+    absorbed = passes.absorb_masks(graph)
+    x = np.random.default_rng(0).normal(size=(5, 3, 4))
+    with np.errstate(all="raise"):
+        found = absorbed.run(x)
+    np.testing.assert_allclose(found, graph.run(x), rtol=1e-12, atol=1e-15)
+    assert Mask not in kinds(absorbed)
+    assert all(np.abs(node.term).max() < 100.0 for node in absorbed.nodes.values() if isinstance(node, Shift))
+    # What is left out is not looked at: values far above the others change nothing.
+    if name not in ("a sum", "joined", "a mask that keeps all"):
+        there = x + 50.0 * (1 - KEPT)
+        np.testing.assert_allclose(absorbed.run(there), found, rtol=1e-12, atol=1e-15)
+
+
+def test_numbers_far_below_are_left_to_what_reads_them_as_numbers():
+    shift = Shift(("x",), FAR)
+    for reader in (Dense(("n1",), np.ones((2, 4)), np.zeros(2)), Absolute(("n1",)), Multiply(("n1", "x"))):
+        graph = chain((3, 4), shift, reader)
+        x = np.random.default_rng(0).normal(size=(5, 3, 4))
+        np.testing.assert_allclose(passes.absorb_masks(graph).run(x), graph.run(x), rtol=1e-12)
+    # Far below throughout, as where a mean is taken away: nothing is left out.
+    centred = chain((3, 4), Shift(("x",), np.array(-2e4)), Softmax(("n1",), 1))
+    assert kinds(passes.absorb_masks(centred)) == kinds(centred)
+    np.testing.assert_array_equal(passes.absorb_masks(centred).run(x), centred.run(x))
+
+
+@pytest.mark.parametrize(
+    ("graph", "says"),
+    [
+        (masked(KEPT, Dense(("n1",), np.ones((2, 4)), np.zeros(2))), r"n1 \(Mask\): leaves values out for what"),
+        (masked(KEPT, GELU(("n1",))), r"n1 \(Mask\): leaves values out for what"),
+        (masked(KEPT), r"n1 \(Mask\): leaves values out for what"),
+        (masked([0, 0, 0, 1], Slice(("n1",), 1, 0, 2), Softmax(("n2",), 1)), r"n3 \(Softmax\).*mask leaves nothing"),
+    ],
+)
+def test_masks_that_something_else_reads_are_refused(graph, says):
+    with pytest.raises(ConversionError, match=says):
+        passes.absorb_masks(graph)
 
 
 def test_pool_and_convolution_become_one():

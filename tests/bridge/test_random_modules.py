@@ -20,9 +20,9 @@ REFUSED = [
     lambda x: x * (x > 0),
     lambda x: x + torch.randn(x.shape),
     lambda x: F.dropout(x, 0.1),
-    lambda x: torch.erf(x),
-    lambda x: F.hardshrink(x),
-    lambda x: x.cumsum(1),
+    lambda x: torch.erfc(x),
+    lambda x: x.frac(),
+    lambda x: x.cummax(1)[0],
     lambda x: x / x.shape[0],
     lambda x: x.sort(1)[0],
     lambda x: torch.tensor(x) + x,
@@ -53,6 +53,8 @@ def of_images(rng, shape):
         lambda: nn.InstanceNorm2d(c, affine=True),
         lambda: nn.AvgPool2d(2, ceil_mode=bool(rng.integers(2))),
         lambda: nn.MaxPool2d(3, 2, 1, ceil_mode=bool(rng.integers(2))),
+        lambda: nn.MaxPool2d(2, 1, dilation=2, ceil_mode=bool(rng.integers(2))),
+        lambda: nn.LocalResponseNorm(3),
         lambda: nn.AdaptiveAvgPool2d((3, 2)),
         lambda: nn.AdaptiveMaxPool2d((2, 3)),
         lambda: nn.Upsample(scale_factor=2, mode=str(rng.choice(["nearest", "bilinear", "bicubic"]))),
@@ -90,9 +92,18 @@ def of_sequences(rng, shape):
         lambda: Step(lambda x: torch.einsum("btf,bsf->bts", x, x).softmax(-1) @ x),
         lambda: Step(lambda x: torch.stack([x, x.flip(1)], 1).amax(1)),
         lambda: Step(lambda x: torch.cat([torch.ones(x.shape[0], 1, x.shape[2]), x], 1)),
+        lambda: Step(lambda x, a: masked(x, a), nn.MultiheadAttention(f, heads, batch_first=True)),
+        lambda: Step(lambda x, rnn: rnn(x)[0], nn.LSTM(f, 4, batch_first=True, bidirectional=ways, proj_size=3)),
+        lambda: Step(lambda x: (x @ x.mT).masked_fill(torch.ones(t, t).triu(1) > 0, -torch.inf).softmax(-1) @ x),
         lambda: Step(lambda x: x[:, -1]),
         lambda: nn.Flatten(),
     ]
+
+
+def masked(x, attention):
+    """Attend to the first elements of a sequence only, as where the others are padding."""
+    padding = torch.arange(x.shape[1]).expand(x.shape[0], -1) > 1
+    return attention(x, x, x, key_padding_mask=padding)[0]
 
 
 def of_vectors(rng, shape):

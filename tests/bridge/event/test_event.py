@@ -11,7 +11,7 @@ from bridge.event import convert_graph, emit, quantised, twin
 from bridge.event.tables import level_changes
 from bridge.event.twin import _exactly
 from bridge.graph import Graph
-from bridge.passes import decompose, unroll
+from bridge.passes import absorb_masks, decompose, unroll
 from bridge.plan import Full, Kernel, Layout, plan
 from bridge.rate.thresholds import least_squares, quantise
 
@@ -72,7 +72,7 @@ def test_at_rest_every_layer_says_what_its_twin_does(seed):
     rng = np.random.default_rng(seed)
     graph = random_graph(rng)
     x = rng.normal(size=(4, *graph.shapes()[graph.input]))
-    network = quantised(plan(decompose(unroll(graph))), x, int(rng.choice([2, 8, 32])))
+    network = quantised(plan(decompose(unroll(absorb_masks(graph)))), x, int(rng.choice([2, 8, 32])))
     layout = network.neurons["x"].layer.layout
     counts = rng.integers(-300, 300, (4, layout.size))
     levels, sums = twin(network, counts)
