@@ -11,9 +11,13 @@ Where time on a card is short, the CPU's part can be done before, on any machine
 
 A line of JSON for each network: whether the spikes of both devices are the same (``spikes_sha256``, of their windows,
 offsets and neurons), seconds to build, to compile and warm up, and of computing (``seconds``), and ``rtf``, seconds of
-computing a second of the network's time. The last line is of a convolutional network of staircase neurons, whose images
-are the samples of one batch: whether the levels of all neurons are the same, and images a second. In CUDA's simulator,
-very small and slow:
+computing a second of the network's time. ``lowered_sha256`` is of the arrays that the card's engine is given; where it
+differs between two machines, so will the spikes. Where the spikes of two devices of one call are not the same,
+``difference`` says how many each has for itself, and shows the first: its window, neuron, and offset to the last bit.
+And where a card's are not the CPU's, it simulates the network once more: ``repeated`` says whether its spikes are then
+those of the first time, which they are not if its threads race. The last line is of a convolutional network of
+staircase neurons, whose images are the samples of one batch: whether the levels of all neurons are the same, and images
+a second. In CUDA's simulator, very small and slow:
 
     NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=. python benchmarks/cuda_exact.py --scale 0.01 --networks sparse --images 1
 """
@@ -27,6 +31,7 @@ import devices
 import numpy as np
 
 import snn
+from snn.program import lower_exact
 
 NETWORKS = {
     "sparse": lambda scale, seed: snn.networks.sparse(scale, synapse="exponential", seed=seed),
@@ -55,7 +60,9 @@ def checksum(recording: snn.Recording) -> str:
     return digest.hexdigest()
 
 
-def measure(network: snn.Network, device: str, batch: int, options: argparse.Namespace) -> dict:
+def measure(
+    network: snn.Network, device: str, batch: int, options: argparse.Namespace
+) -> tuple[dict, snn.Simulation, snn.Recording]:
     """Build a network on a device, run it for a while, which compiles, and then for the duration."""
     start = time.perf_counter()
     simulation = snn.Simulation(network, engine="exact", device=device, threads=options.threads, batch=batch)
@@ -65,23 +72,41 @@ def measure(network: snn.Network, device: str, batch: int, options: argparse.Nam
     simulation.run(options.sim_ms)
     seconds = time.perf_counter() - ready
     recording = simulation.recording
-    return {
+    lowered = simulation.program if device != "cpu" or options.threads == 1 else lower_exact(network, 1)
+    found = {
         "build_s": round(built - start, 4),
         "warm_up_s": round(ready - built, 4),
         "seconds": round(seconds, 5),
         "rtf": round(1000.0 * seconds / options.sim_ms, 5),
         "spikes": sum(map(len, recording.spikes.values())),
         "arrivals": int(recording.events.sum()),
+        "lowered_sha256": devices.checksum_of(lowered),
         "spikes_sha256": checksum(recording),
     }
+    return found, simulation, recording
+
+
+def repeated(simulation: snn.Simulation, digest: str, options: argparse.Namespace) -> bool:
+    """Simulate once more from the beginning, and say whether the spikes are the same again."""
+    simulation.reset()
+    simulation.run(options.warm_ms)
+    simulation.run(options.sim_ms)
+    return checksum(simulation.recording) == digest
 
 
 def line_of(name: str, batch: int, known: list[dict], options: argparse.Namespace) -> dict:
     """Measure a network on all devices."""
     case = {"network": name, "scale": options.scale, "samples": batch, "simulated_ms": options.sim_ms}
     network = NETWORKS[name](options.scale, options.seed)
-    found = {device: measure(network, device, batch, options) for device in options.devices}
-    return devices.compare(case, found, known, "spikes_sha256")
+    measured = {device: measure(network, device, batch, options) for device in options.devices}
+    line = devices.compare(case, {device: found for device, (found, *_) in measured.items()}, known, "spikes_sha256")
+    if line["equal"] is False:
+        if len(measured) == 2:
+            line["difference"] = devices.difference({device: one[-1] for device, one in measured.items()})
+        for device, (found, simulation, _) in measured.items():
+            if device != "cpu":
+                line[device]["repeated"] = repeated(simulation, found["spikes_sha256"], options)
+    return line
 
 
 def staircase(known: list[dict], options: argparse.Namespace) -> dict:

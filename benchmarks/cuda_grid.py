@@ -15,10 +15,7 @@ that one of the card's threads spends in its phases. In CUDA's simulator, very s
 
     NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=. python benchmarks/cuda_grid.py --scale 0.003 --sim-ms 1 --networks brunel cuba
 
-With compute-sanitizer (of the CUDA toolkit), on small networks:
-
-    PYTHONPATH=. compute-sanitizer --tool memcheck python benchmarks/cuda_grid.py --scale 0.02 --sim-ms 20 --seeds 1
-    PYTHONPATH=. compute-sanitizer --tool racecheck python benchmarks/cuda_grid.py --scale 0.02 --sim-ms 20 --seeds 1
+With compute-sanitizer, on small networks: see docs/cuda.md.
 """
 
 import argparse

@@ -4,14 +4,17 @@ import importlib
 import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import snn
+from snn.program import lower_exact
 
 HERE = Path(__file__).parent
 PATHS = os.pathsep.join(map(str, (HERE, HERE.parent, HERE.parent.parent)))
@@ -235,6 +238,30 @@ def test_the_exact_engine_is_refused_on_a_card_until_its_spikes_are_the_cpu_s():
         snn.Simulation(net, engine="exact", device="cuda")
 
 
+def test_benchmarks_say_where_two_devices_part():
+    benchmark = runpy.run_path(str(HERE.parent.parent / "benchmarks" / "devices.py"))
+    net = snn.Network(seed=1)
+    for name, i_e in (("quiet", 0.0), ("cells", snn.Uniform(400.0, 600.0))):
+        net.population(name, 3, snn.LIF(i_e=i_e))
+    one, other = (snn.Simulation(net, engine="exact", batch=2).run(60.0) for _ in range(2))
+    total = len(one.spikes["cells"])
+    same = {"only_there": {"cpu": 0, "cuda": 0}, "same_before": total, "first": {}}
+    assert benchmark["difference"]({"cpu": one, "cuda": other}) == same
+    record = other.spikes["cells"]
+    last = int(np.lexsort((record.offsets, record.steps, record.samples))[-1])
+    before = float(record.offsets[last])
+    record.offsets[last] = np.nextafter(before, 100.0)
+    found = benchmark["difference"]({"cpu": one, "cuda": other})
+    assert found["only_there"] == {"cpu": 1, "cuda": 1}
+    assert found["same_before"] == total - 1 > 4
+    assert found["first"]["cpu"]["sample"] == 1
+    assert found["first"]["cuda"]["population"] == "cells"
+    assert float.fromhex(found["first"]["cpu"]["offset"]) == before
+    assert float.fromhex(found["first"]["cuda"]["offset"]) == record.offsets[last]
+    sums = benchmark["checksum_of"]
+    assert sums(lower_exact(net, 1)) == sums(lower_exact(net, 1)) != sums(lower_exact(snn.networks.sparse(0.01), 1))
+
+
 def on_a_card():
     """Return why nothing can be run on a card here, or None."""
     if importlib.util.find_spec("numba_cuda") is None:
@@ -262,7 +289,6 @@ def test_on_a_card_spikes_and_states_are_those_of_the_cpu(case, monkeypatch):
 
 
 @pytest.mark.skipif(on_a_card() is not None, reason=f"on a graphics card: {on_a_card()}")
-@pytest.mark.xfail(reason="on the card that was at hand the last bits differed; see docs/cuda.md", strict=True)
 @pytest.mark.parametrize("delay", [1.5, None])
 def test_on_a_card_exact_spikes_and_states_are_those_of_the_cpu(delay, monkeypatch):
     monkeypatch.syspath_prepend(HERE)

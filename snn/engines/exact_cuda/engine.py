@@ -34,7 +34,8 @@ from snn.engines.exact_cuda.memory import (
 from snn.errors import BackendUnavailable, ResourceError
 from snn.program.exact import ExactProgram
 
-# On the one card that was at hand its spikes were not the CPU's to the last bit, and why is not known: docs/cuda.md.
+# On the one card that was at hand its spikes were not the CPU's to the last bit. Why is known, and mended; no card has
+# confirmed it yet: docs/cuda.md.
 TRUSTED = SIMULATED
 
 
