@@ -257,7 +257,9 @@ class Device:
             return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
         if not isinstance(value, np.ndarray):
             return value
-        return value.copy() if SIMULATED else cuda.to_device(np.ascontiguousarray(value))
+        # An axis that NumPy has put in has a stride of 0, by which numba-cuda takes the array for one of another type.
+        flat = np.ascontiguousarray(value).reshape(-1)
+        return value.copy() if SIMULATED else cuda.to_device(flat.reshape(value.shape))
 
     def download(self, value: Any) -> Any:
         """Return a copy on the host of what `upload` returned."""
@@ -299,12 +301,11 @@ class Device:
             function[2, _BLOCK](*arguments)
             return
         kind = tuple(map(signature, arguments))
-        if (function, kind) not in self._compiled:
-            with uncontracted():
-                ready = function.compile(kind)
-            self._compiled[function, kind] = self._shape(ready, work)
-        with warnings.catch_warnings():
+        # A launch compiles anew by itself what it takes for other types, which must not be contracted either.
+        with uncontracted(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Grid size")  # small cards have few processors
+            if (function, kind) not in self._compiled:
+                self._compiled[function, kind] = self._shape(function.compile(kind), work)
             function[self._compiled[function, kind]](*arguments)
         cuda.synchronize()
 

@@ -220,6 +220,28 @@ print(cuda.compile_ptx(kernel, (types.int64[::1],), cc=(9, 0))[0])
 
 
 @COMPILER
+def test_arrays_go_to_a_card_as_the_type_that_kernels_are_compiled_for(monkeypatch):
+    from numba.cuda.cudadrv import dummyarray
+
+    from snn.cuda import Device
+
+    taken = []
+    monkeypatch.setattr("numba.cuda.to_device", taken.append)
+    given = (
+        np.zeros(5)[None],
+        np.zeros((4, 10))[:, :3],
+        np.zeros((4, 10))[:1, :3],
+        np.zeros((2, 0)),
+        np.zeros(2)[:, None],
+    )
+    object.__new__(Device).upload((*given, np.broadcast_to(1.0, (3, 2))))
+    for array in taken:
+        assert dummyarray.Array.from_desc(0, array.shape, array.strides, array.itemsize).flags["C_CONTIGUOUS"]
+        assert all(array.strides) or not array.size  # else the layout is any
+    assert [array.shape for array in taken] == [(1, 5), (4, 3), (1, 3), (2, 0), (2, 1), (3, 2)]
+
+
+@COMPILER
 @pytest.mark.slow
 @pytest.mark.parametrize(("models", "options"), [("cuda_simulated", {}), ("cuda_exact_simulated", {"engine": "exact"})])
 def test_every_model_compiles_without_a_card(models, options, monkeypatch):
