@@ -79,6 +79,12 @@ class Converted:
         return self.emitted.steps
 
     @property
+    def steps_to_read(self) -> int:
+        """Steps in which the output is summed: T, or those of a whole sequence of which a mean is read."""
+        last = self.layers[-1]
+        return (last.last - last.first + 1) // last.windows
+
+    @property
     def duration(self) -> int:
         """Steps of an inference, all layers included."""
         return self.emitted.duration
@@ -186,7 +192,7 @@ class Converted:
             If the samples have another shape or are not finite, or another argument is refused.
         """
         readout = Readout(first=read_from, margin=margin)
-        readout.check(self.steps, self.layers[-1].layout.size)
+        readout.check(self.steps_to_read, self.layers[-1].layout.size)
         if margin is not None and self.layers[-1].windows > 1:
             raise ValidationError(
                 "margin is for networks with one answer; this one has one for each step of a sequence"
@@ -336,7 +342,7 @@ class Converted:
             self._give(simulation, courses.get(done, []))
             if done in looks:
                 course = self._course(simulation.recording)[:, : done - self.layers[-1].first + 1]
-                decided = readout.decided(course, self.steps)
+                decided = readout.decided(course, self.steps_to_read)
                 if decided.all():
                     break
                 simulation.retire(np.flatnonzero(decided))
@@ -347,9 +353,9 @@ class Converted:
         course = self._course(recording)[:samples]
         scores, steps_read = course[:, -1], None
         if readout != _WHOLE:
-            course = held(course, self.steps, np.isfinite(course[..., 0]).sum(axis=1))
+            course = held(course, self.steps_to_read, np.isfinite(course[..., 0]).sum(axis=1))
             scores, steps_read = readout.read(course)
-            course = held(course, self.steps, steps_read)
+            course = held(course, self.steps_to_read, steps_read)
         scores, course = self._ended(scores), self._ended(course)
         names = [layer.name for layer in self.layers if layer.kind != "readout"]
         if steps_read is None:

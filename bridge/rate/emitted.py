@@ -80,6 +80,8 @@ class Emitted:
         In the order of the plan; the last gives the output.
     steps : int
         T, the steps in which a layer may fire.
+    sums : tuple of str
+        Layers that sum all steps of a sequence.
     unrolled : str, optional
         Why recurrent layers have a population for every step of the sequence, where they have.
     """
@@ -90,6 +92,7 @@ class Emitted:
     input: plans.Layer
     layers: tuple[Layer, ...]
     steps: int
+    sums: tuple[str, ...] = ()
     unrolled: str | None = None
 
     @property

@@ -8,6 +8,7 @@ network does. What reads an earlier element has the delay with which that arrive
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -110,6 +111,7 @@ class _RecurrentEmitter(Emitter):
         self.chain = {layer: (name, i) for name, chain in chains.items() for i, layer in enumerate(chain)}
         self.targets: dict[str, _Target] = {}
         self.begins: dict[str, tuple[int, int]] = {}  # of each population: its first step of firing, and its windows
+        self.sums: list[str] = []
         self.courses: dict[tuple, tuple[Source, tuple[np.ndarray, ...]]] = {}
 
     def _emitted(self) -> Emitted:
@@ -120,7 +122,7 @@ class _RecurrentEmitter(Emitter):
         elements = (*emitted.elements, *(elements for _, elements in self.courses.values()))
         if self.options.input == "poisson" and len(inputs) > 1:
             raise Unrolled("Poisson trains are read by several layers")
-        return Emitted(emitted.network, inputs, elements, self.input, emitted.layers, self.steps)
+        return Emitted(emitted.network, inputs, elements, self.input, emitted.layers, self.steps, tuple(self.sums))
 
     # ---- layers
 
@@ -153,12 +155,20 @@ class _RecurrentEmitter(Emitter):
 
     def _reader(self, layer: plans.Layer) -> None:
         """Add what reads a recurrent layer: one step of it; or all, each position of what is read in its turn."""
-        if layer.kind not in ("activation", "readout"):
+        kinds: dict[str, Literal["neurons", "relay", "readout"]]
+        kinds = {"activation": "neurons", "readout": "readout", "relay": "relay"}
+        kind = kinds.get(layer.kind) if layer.kind == "readout" or layer.name in self.thresholds else None
+        if kind is None:
             raise Unrolled(f"{title(layer)} reads it")
-        kind: Literal["neurons", "readout"] = "readout" if layer.kind == "readout" else "neurons"
         unit = np.ones(layer.layout.size)
-        if kind == "neurons":
+        if kind != "readout":
             unit = self.thresholds[layer.name][layer.layout.channel]
+        together = self._together(layer)
+        if together:
+            self._summed(layer, kind, unit, together)
+            return
+        if kind == "relay":
+            raise Unrolled(f"{title(layer)} reads it")
         windows, parts = self._in_turn(layer)
         chosen = layer.layout.order.reshape(windows, -1) if windows > 1 else np.arange(layer.layout.size)[None]
         layout, arrival = Layout((chosen.shape[1],)) if windows > 1 else layer.layout, self._due(parts[0])
@@ -171,6 +181,49 @@ class _RecurrentEmitter(Emitter):
         self.layers[layer.name] = Layer(
             layer.name, kind, layer.layout, unit / self.steps, first, last, layer.name, windows
         )
+
+    def _together(self, layer: plans.Layer) -> list[_Part]:
+        """Return what a layer reads, if it is all steps of a recurrent layer alike, as for a mean; else []."""
+        parts = list(self._parts(layer))
+        said: dict[str, list[_Part]] = defaultdict(list)
+        for part in parts:
+            if part.source != self.input.name:
+                said[self._said_by(part)].append(part)
+        for population, found in said.items():
+            begin, windows = self.begins[population]
+            times = sorted(self._first_of(part) for part in found)
+            alike = all(_same(found[0].operator, other.operator) for other in found[1:])
+            if not alike or times != [begin + window * self.steps for window in range(windows)]:
+                return []
+        return parts if any(len(found) > 1 for found in said.values()) else []
+
+    def _summed(
+        self, layer: plans.Layer, kind: Literal["neurons", "relay", "readout"], unit: np.ndarray, parts: list[_Part]
+    ) -> None:
+        """Add what sums all that it hears of a sequence, and is read, or fires when it has heard all."""
+        self.sums.append(layer.name)
+        given = [part for part in parts if part.source == self.input.name]
+        begin = min(self._first_of(part) for part in parts if part not in given)
+        end = self._due(parts) + self.steps
+        active, initial = (0.0, 0.0), None
+        if kind != "readout":
+            active, initial = (float(end - 1), float(end - 1 + self.steps)), {"v": self.options.initial_charge}
+        population = self.network.population(layer.name, layer.layout.image, snn.IF(), initial=initial, active=active)
+        first, last = (begin + 1, end) if kind == "readout" else (end, end + self.steps - 1)
+        if kind == "readout":
+            self.network.record(population, "v", every=1.0)
+        self.begins[layer.name], self.units[layer.name] = (first, 1), unit
+        self.layers[layer.name] = Layer(layer.name, kind, layer.layout, unit / self.steps, first, last, layer.name)
+        ways = {self._said_by(part): part for part in parts if part not in given}  # one for all steps
+        for source, part in ways.items():
+            self._connect_part(population, part, layer.layout, unit, self.network.populations[source], 1.0)
+        for part in given:
+            self._connect_part(population, part, layer.layout, unit, *self._end(part.source, begin))
+        bias = (self._bias(layer) / unit)[layer.layout.order].reshape(layer.layout.image)
+        if bias.any():
+            amplitude = bias * self.steps / (end - begin)
+            current = self.network.current(f"{layer.name} bias", amplitude, start=float(begin), stop=float(end))
+            self.network.connect(current, population, snn.OneToOne(), weight=1.0)
 
     def _in_turn(self, layer: plans.Layer) -> tuple[int, list[list[_Part]]]:
         """Return in how many windows a layer's input comes, and what comes in each."""
@@ -276,13 +329,26 @@ class _RecurrentEmitter(Emitter):
         (one, *others) = (part for part in parts if part is not None)
         if not all(_same(one.operator, other.operator) for other in others):
             raise Unrolled(f"{target.name} has other weights in other steps")
-        layout, unit = self.plan.layers[one.source].layout, self.units[one.source]
-        if self._windows(one.source) > 1:
-            each = layout.size // self._windows(one.source)
+        end = self.network.populations[source]
+        self._connect_part(target.population, one, target.layout, target.unit, end, float(delay))
+
+    def _connect_part(
+        self,
+        population: Population,
+        part: _Part,
+        target: Layout,
+        target_unit: np.ndarray,
+        end: Source | Population,
+        delay: float | None,
+    ) -> None:
+        """Connect what says a part, at one end, with a population of a layout, in units of the target's spikes."""
+        layout, unit = self.plan.layers[part.source].layout, self.units[part.source]
+        if self._windows(part.source) > 1:
+            each = layout.size // self._windows(part.source)
             layout, unit = Layout((each,)), unit[layout.order[:each]]
-        rule = rule_of(one.operator, layout, target.layout, unit, 1.0 / target.unit)
+        rule = rule_of(part.operator, layout, target, unit, 1.0 / target_unit)
         if rule is not None:
-            self.network.connect(self.network.populations[source], target.population, rule, delay=float(delay))
+            self.network.connect(end, population, rule, delay=delay)
 
     def _connect_input(self, target: _Target, parts: list[_Part | None]) -> None:
         if all(part is None for part in parts):

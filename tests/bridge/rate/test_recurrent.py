@@ -133,6 +133,20 @@ MODULES = {
         Around(after=lambda own, said: own.out(own.more(said[:, -1]).relu())),
         ["recurrent", "relu"],
     ),
+    "a mean": (Around(after=lambda own, said: own.out(said.mean(1))), ["recurrent"]),
+    "a layer after a sum": (
+        Around(after=lambda own, said: own.out(own.more(said.sum(1)).relu())),
+        ["recurrent", "relu"],
+    ),
+    "a mean of a layer a step": (
+        Around(after=lambda own, said: own.out(own.more(said).relu().mean(1))),
+        ["recurrent", "relu", "mean"],
+    ),
+    "a mean of both ways": (Around(after=lambda own, said: own.out(said.mean(1)), bidirectional=True), None),
+    "a mean of two layers": (
+        Around(after=lambda own, said: own.out(said.mean(1)), num_layers=2),
+        ["recurrent", "recurrent.rnn"],
+    ),
     "two layers": (
         Around(after=lambda own, said: own.out(said[:, -1]), num_layers=2),
         ["recurrent", "recurrent.rnn"],
@@ -198,6 +212,35 @@ def test_spikes_come_in_windows_and_count_until_an_early_exit():
     np.testing.assert_array_equal(left.spikes[:, :-1], whole.spikes[:, :-1])  # all but the last step of the sequence
     for sample, steps in enumerate(left.steps_read):
         assert left.course[sample, steps - 1] == pytest.approx(whole.course[sample, steps - 1])
+
+
+def test_a_mean_of_states_that_grow_fast_has_a_threshold_a_step():
+    module = Around(after=lambda own, said: own.out(said.mean(1)))
+    module.recurrent.weight_hh_l0.data = 4.0 * torch.eye(HIDDEN)
+    x = sequences(30)
+    converted = bridge.convert(module, x, steps=8)
+    assert "since out (Dense)" not in verdict(converted)
+    assert "since out sums all of it, and would be" in verdict(converted)
+    own = answers(module, x)
+    given = bridge.convert(module, x, steps=8, options=RateOptions(thresholds={"recurrent": 300.0}))
+    assert verdict(given).startswith("one population")
+    error, other = (np.linalg.norm(c.run(x).scores - own) for c in (converted, given))
+    assert error < 0.5 * other
+
+
+def test_a_mean_is_read_as_it_grows():
+    x = sequences(20)
+    converted = bridge.convert(MODULES["a mean"][0], x, steps=8)
+    whole, left = converted.run(x), converted.run(x, margin=0.05)
+    assert whole.course.shape == (20, 8 * LENGTH, 4)
+    assert whole.steps_read is None
+    assert left.steps_read.min() < 8 * LENGTH
+    assert (left.spikes <= whole.spikes).all()
+    for sample, steps in enumerate(left.steps_read):
+        so_far = whole.course[sample, steps - 1] * 8 * LENGTH / steps  # as if all steps had been like these
+        np.testing.assert_allclose(left.scores[sample], so_far, rtol=1e-12)
+    with pytest.raises(ValidationError, match="read_from must be at most T = 40, not 41"):
+        converted.run(x, read_from=41)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +310,17 @@ def test_every_step_has_a_window_of_its_own_that_follows_the_last():
 UNROLLED = {
     "a hard reset": (LAST, {"reset": "hard"}, "a hard reset would leave one spike"),
     "a threshold of one step": (LAST, {"thresholds": {"recurrent_2_h": 3.0}}, "recurrent_2_h, a step of the sequence"),
-    "a mean": (Around(after=lambda own, said: own.out(said.mean(1))), {}, "reads several steps of it together"),
+    "a mean of some steps": (
+        Around(after=lambda own, said: own.out(said[:, 2:].mean(1))),
+        {},
+        "reads several steps of it together",
+    ),
+    "a mean and the last": (
+        Around(after=lambda own, said: own.out(said.mean(1) + said[:, -1])),
+        {},
+        "reads several steps of it together",
+    ),
+    "a maximum": (Around(after=lambda own, said: own.out(said.amax(1))), {}, "(MaxOver) reads it"),
     "input that overlaps": (
         Around(lambda x: x + x.roll(1, 1), lambda own, said: own.out(said[:, -1])),
         {},
