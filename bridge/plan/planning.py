@@ -148,7 +148,8 @@ class _Planner:
             return self._said(name, layout)
         if isinstance(node, Activation | Leaky):
             (value,) = given
-            return self._said(self._layer(name, name, "activation", replace(value, layout=layout)).name, layout)
+            value = value.rows(np.arange(layout.size), layout)  # its channels may be on another axis
+            return self._said(self._layer(name, name, "activation", value).name, layout)
         if isinstance(node, Maximum):
             value = self._maximum(name, node)
         elif isinstance(node, Multiply | MatMul):

@@ -95,6 +95,11 @@ MODULES = {
     "rnn": (lambda: Read(nn.RNN(4, 5, bidirectional=True, batch_first=True)), (6, 4), ()),
     "lstm": (lambda: Read(nn.LSTM(4, 5, batch_first=True)), (6, 4), ("LSTM",)),
     "gru": (lambda: Read(nn.GRU(4, 5, num_layers=2, batch_first=True)), (6, 4), ("GRU",)),
+    "channels on other axes": (
+        lambda: nn.Sequential(nn.Linear(4, 3), nn.LeakyReLU(), nn.Linear(3, 5), nn.PReLU(2, 0.1), nn.Flatten()),
+        (2, 3, 4),
+        (),
+    ),
     "words": (Words, (5,), ("product",)),
     "masked": (Masked, (5, 8), ("product",)),
     "projected": (Projected, (5, 4), ("ProjectedLSTM",)),
