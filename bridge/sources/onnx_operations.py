@@ -53,9 +53,9 @@ def _conv(call, x, weight, bias=None):
     import torch.nn.functional as F
 
     axes = weight.ndim - 2
-    function = {1: F.conv1d, 2: F.conv2d}.get(axes)
+    function = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}.get(axes)
     if function is None:
-        raise ConversionError(call.label, f"convolves {axes} axes", "Use one or two")
+        raise ConversionError(call.label, f"convolves {axes} axes", "Use one to three")
     stride, dilation = (tuple(call.get(name, [1] * axes)) for name in ("strides", "dilations"))
     return function(x, weight, bias, stride, call.padding(axes), dilation, call.get("group", 1))
 
@@ -64,9 +64,9 @@ def _conv_transpose(call, x, weight, bias=None):
     import torch.nn.functional as F
 
     axes = weight.ndim - 2
-    function = {1: F.conv_transpose1d, 2: F.conv_transpose2d}.get(axes)
+    function = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}.get(axes)
     if function is None or "output_shape" in call.attributes:
-        raise ConversionError(call.label, "has more axes than two, or an output_shape", "Use one or two, and pads")
+        raise ConversionError(call.label, "has more axes than three, or an output_shape", "Use one to three, and pads")
     stride, dilation = (tuple(call.get(name, [1] * axes)) for name in ("strides", "dilations"))
     more = tuple(call.get("output_padding", [0] * axes))
     return function(x, weight, bias, stride, call.padding(axes), more, call.get("group", 1), dilation)
@@ -103,8 +103,11 @@ def _pool(kind):
         import torch.nn.functional as F
 
         size = tuple(call.get("kernel_shape"))
-        call.only(ceil_mode=0, dilations=[1] * len(size))
-        options: dict[str, Any] = {"count_include_pad": bool(call.get("count_include_pad", 0))} if kind == "avg" else {}
+        call.only(ceil_mode=0)
+        options: dict[str, Any] = {"dilation": tuple(call.get("dilations", [1] * len(size)))}
+        if kind == "avg":
+            call.only(dilations=[1] * len(size))
+            options = {"count_include_pad": bool(call.get("count_include_pad", 0))}
         function = getattr(F, f"{kind}_pool{len(size)}d")
         return function(x, size, tuple(call.get("strides", [1] * len(size))), call.padding(len(size)), **options)
 
@@ -216,7 +219,49 @@ def _gelu(call, x):
     return F.gelu(x, approximate=call.get("approximate", "none"))
 
 
+def _where(call, condition, a, b):
+    import torch
+
+    return torch.where(condition, a, b)
+
+
+def _einsum(call, *tensors):
+    import torch
+
+    return torch.einsum(call.get("equation"), *tensors)
+
+
+def _lrn(call, x):
+    import torch.nn.functional as F
+
+    defaults = {"alpha": 1e-4, "beta": 0.75, "bias": 1.0}
+    return F.local_response_norm(x, call.get("size"), *(call.get(name, own) for name, own in defaults.items()))
+
+
+def _of_one(name):
+    """Make an operation of a tensor's method without parameters."""
+    return lambda call, x: getattr(x, name)()
+
+
+_METHODS = (
+    "Abs",
+    "Atan",
+    "Ceil",
+    "Cos",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Log",
+    "Neg",
+    "Reciprocal",
+    "Round",
+    "Sign",
+    "Sin",
+    "Sqrt",
+)
+
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    **{name: _of_one(name.lower()) for name in _METHODS},
     "Add": lambda call, a, b: a + b,
     "AveragePool": _pool("avg"),
     "BatchNormalization": _batch_norm,
@@ -226,6 +271,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ConvTranspose": _conv_transpose,
     "Div": lambda call, a, b: a / b,
     "Dropout": _dropout,
+    "Einsum": _einsum,
     "Elu": _activation("elu", alpha=1.0),
     "Flatten": _flatten,
     "Gelu": _gelu,
@@ -235,14 +281,17 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _activation("hardswish"),
     "Identity": lambda call, x: x,
+    "LRN": _lrn,
     "LayerNormalization": _layer_norm,
     "LeakyRelu": _activation("leaky_relu", alpha=0.01),
     "LogSoftmax": _softmax("log_softmax"),
     "MatMul": _matmul,
     "MaxPool": _pool("max"),
+    "Mish": _activation("mish"),
     "Mul": lambda call, a, b: a * b,
     "PRelu": _prelu,
     "Pad": _pad,
+    "Pow": lambda call, x, exponent: x ** exponent.item(),
     "ReduceMean": _reduce_mean,
     "Relu": _activation("relu"),
     "Reshape": _reshape,
@@ -250,9 +299,11 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "Sigmoid": lambda call, x: x.sigmoid(),
     "Softmax": _softmax("softmax"),
     "Softplus": _activation("softplus"),
+    "Softsign": _activation("softsign"),
     "Squeeze": _squeeze,
     "Sub": lambda call, a, b: a - b,
     "Tanh": lambda call, x: x.tanh(),
     "Transpose": lambda call, x: x.permute(*call.get("perm")),
     "Unsqueeze": _unsqueeze,
+    "Where": _where,
 }

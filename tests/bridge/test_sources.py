@@ -62,6 +62,12 @@ ONE = {  # an operation each: inputs behind x, attributes, constants, shape in, 
     ),
     "ConvTranspose": (["w"], {"strides": [2, 2]}, {"w": weights(2, 3, 2, 2)}, IMAGE, (3, 12, 12)),
     "Div": (["c"], {}, {"c": np.float32(2.5)}, IMAGE, IMAGE),
+    **{name: ([], {}, {}, IMAGE, IMAGE) for name in ("Abs", "Atan", "Ceil", "Cos", "Erf", "Exp", "Floor", "Neg")},
+    **{name: ([], {}, {}, IMAGE, IMAGE) for name in ("Mish", "Round", "Sign", "Sin", "Softsign", "Reciprocal")},
+    "Einsum": (["c"], {"equation": "bcij,cjk->bik"}, {"c": weights(2, 6, 3)}, IMAGE, (6, 3)),
+    "LRN": ([], {"size": 3, "alpha": 0.1}, {}, (3, 6, 6), (3, 6, 6)),
+    "Pow": (["c"], {}, {"c": np.float32(2)}, IMAGE, IMAGE),
+    "Where": (["x", "c"], {}, {"x_mask": np.eye(6) > 0, "c": np.float32(0.5)}, IMAGE, IMAGE),
     "Elu": ([], {"alpha": 0.7}, {}, IMAGE, IMAGE),
     "Flatten": ([], {}, {}, IMAGE, (72,)),
     "Gelu": ([], {}, {}, IMAGE, IMAGE),
@@ -75,7 +81,13 @@ ONE = {  # an operation each: inputs behind x, attributes, constants, shape in, 
     "LeakyRelu": ([], {"alpha": 0.2}, {}, IMAGE, IMAGE),
     "LogSoftmax": ([], {}, {}, (7,), (7,)),
     "MatMul": (["w"], {}, {"w": weights(7, 5)}, (7,), (5,)),
-    "MaxPool": ([], {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1, 1, 1, 1]}, {}, IMAGE, IMAGE),
+    "MaxPool": (
+        [],
+        {"kernel_shape": [3, 2], "strides": [1, 1], "pads": [1, 1, 1, 1], "dilations": [1, 2]},
+        {},
+        IMAGE,
+        IMAGE,
+    ),
     "Mul": (["c"], {}, {"c": weights(2, 1, 1)}, IMAGE, IMAGE),
     "PRelu": (["a"], {}, {"a": np.abs(weights(2, 1, 1))}, IMAGE, IMAGE),
     "Pad": (["p"], {}, {"p": np.array([0, 0, 1, 0, 0, 0, 2, 1], INDEX)}, IMAGE, (2, 9, 7)),
@@ -99,13 +111,14 @@ def test_every_operation_is_the_reference_s(kind, tmp_path):
     more, attributes, constants, shape, out = ONE[kind]
     # An arrangement or a sum alone is no network: a layer follows.
     size = int(np.prod(out))
-    nodes = [(kind, ["x", *more], "y", attributes), ("Flatten", ["y"], "f", {}), ("MatMul", ["f", "last"], "z", {})]
+    given = ["x_mask", *more] if "x_mask" in constants else ["x", *more]
+    nodes = [(kind, given, "y", attributes), ("Flatten", ["y"], "f", {}), ("MatMul", ["f", "last"], "z", {})]
     same(network(nodes, shape, (3,), {**constants, "last": weights(size, 3)}), shape, tmp_path)
 
 
 def test_what_has_no_case_of_its_own():
-    # Dropout is nothing at inference, Concat stands in the network below.
-    assert set(OPERATIONS) - set(ONE) == {"Dropout", "Concat"}
+    # Dropout is nothing at inference, Concat stands in the network below, two take positive numbers alone.
+    assert set(OPERATIONS) - set(ONE) == {"Dropout", "Concat", "Log", "Sqrt"}
 
 
 @pytest.mark.parametrize("batch", ["batch", 1])
