@@ -11,7 +11,9 @@ Where time on a card is short, the CPU's part can be done before, on any machine
 
 A line of JSON for each network and seed: whether the spikes of both devices are the same (``spikes_sha256``), seconds
 to build and to compile, seconds of computing a second of the network's time (``rtf``), and the shares of a step's time
-that one of the card's threads spends in its phases. In CUDA's simulator, very small and slow:
+that one of the card's threads spends in its phases. ``build_parts_s`` says how long kernels that draw synapses took,
+the first time with what compiling them or finding them on disk takes, and how long all else, on the host;
+``--drawn-by host`` is for comparison. In CUDA's simulator, very small and slow:
 
     NUMBA_ENABLE_CUDASIM=1 PYTHONPATH=. python benchmarks/cuda_grid.py --scale 0.003 --sim-ms 1 --networks brunel cuba
 
@@ -19,9 +21,13 @@ With compute-sanitizer, on small networks: see docs/cuda.md.
 """
 
 import argparse
+import contextlib
+import functools
 import hashlib
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import devices
 import numpy as np
@@ -48,18 +54,48 @@ def checksum(recording: snn.Recording) -> str:
     return digest.hexdigest()
 
 
-def measure(network: snn.Network, device: str, threads: int, duration: float, warm: float) -> dict:
+@contextlib.contextmanager
+def drawing(by_host: bool) -> Iterator[list[float]]:
+    """Have synapses drawn by the host, if so; yields a list that gets the seconds of every launch of a kernel."""
+    from snn.cuda import Device
+    from snn.engines import grid_cuda
+    from snn.program.building import build_rows
+
+    launch, builder, seconds = Device.launch, grid_cuda.builder, []
+
+    def launch_by_the_clock(self, function, work, *arguments):
+        start = time.perf_counter()
+        launch(self, function, work, *arguments)
+        seconds.append(time.perf_counter() - start)
+
+    Device.launch = launch_by_the_clock
+    if by_host:
+        grid_cuda.builder = lambda *network: functools.partial(build_rows, sort=False)
+    try:
+        yield seconds
+    finally:
+        Device.launch, grid_cuda.builder = launch, builder
+
+
+def measure(network: snn.Network, device: str, duration: float, options: argparse.Namespace) -> dict:
     """Build a network on a device, run it for a while, which compiles, and then for the duration."""
-    start = time.perf_counter()
-    simulation = snn.Simulation(network, dt=DT, device=device, threads=threads)
-    built = time.perf_counter()
+    with contextlib.nullcontext([]) if device == "cpu" else drawing(options.drawn_by == "host") as launches:
+        start = time.perf_counter()
+        simulation = snn.Simulation(network, dt=DT, device=device, threads=options.threads)
+        built = time.perf_counter()
+    warm, in_kernels = options.warm_ms, sum(launches)
     simulation.run(warm)
     ready = time.perf_counter()
-    memory = getattr(simulation._engine, "memory", None)
+    memory: Any = getattr(simulation._engine, "memory", None)
     simulation.run(duration)
     done = time.perf_counter()
-    found = {"build_s": built - start, "warm_up_s": ready - built, "rtf": 1000.0 * (done - ready) / duration}
+    found: dict[str, Any] = {
+        "build_s": built - start,
+        "warm_up_s": ready - built,
+        "rtf": 1000.0 * (done - ready) / duration,
+    }
     if device != "cpu":
+        found["build_parts_s"] = {"host": built - start - in_kernels, "device": in_kernels}
         from snn.engines.grid_cuda.tables import TICKS
 
         ticks = simulation._engine.device.download(memory.marks)[TICKS : TICKS + 4]
@@ -77,7 +113,7 @@ def line_of(name: str, seed: int, known: list[dict], options: argparse.Namespace
         network = NETWORKS[name](scale=options.scale, seed=seed)
         # The first time includes the compilation of what draws synapses.
         for _ in range(options.builds):
-            found[device] = measure(network, device, options.threads, options.sim_ms, options.warm_ms)
+            found[device] = measure(network, device, options.sim_ms, options)
     return devices.compare(case, found, known, "spikes_sha256")
 
 
@@ -90,6 +126,7 @@ def main() -> None:
     parser.add_argument("--sim-ms", type=float, default=1000.0)
     parser.add_argument("--warm-ms", type=float, default=None, help="run before the clock starts; a tenth by default")
     parser.add_argument("--builds", type=int, default=1, help="so often each is built and run; the last is told of")
+    parser.add_argument("--drawn-by", choices=("device", "host"), default="device", help="who draws a card's synapses")
     devices.add_options(parser)
     options = parser.parse_args()
     if options.warm_ms is None:

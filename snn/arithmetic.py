@@ -98,6 +98,12 @@ def product(a: float, b: float) -> float:
 
 
 @inlined
+def rint(x: float) -> float:
+    """Return the integer nearest to x, the even one of two, for |x| < 2^51."""
+    return (x + _ROUNDER) - _ROUNDER
+
+
+@inlined
 def _reduce(x):
     """Return k and r with x = k ln2 + r and |r| <= ln2 / 2, for |x| < 2^30."""
     shifted = fma(x, _LOG2_E, _ROUNDER)

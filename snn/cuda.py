@@ -204,7 +204,7 @@ class Device:
     """
 
     def __init__(self, name: str):
-        self.name, self._compiled = name, {}
+        self.name, self._compiled, self._shapes = name, {}, {}
         number = int(name.partition(":")[2] or 0)
         if SIMULATED:
             return
@@ -249,6 +249,10 @@ class Device:
                 f"{what} need {needed / 1e9:,.1f} GB on {self.name}, and {free / 1e9:,.1f} GB are free there; choose "
                 "fewer samples (batch), or device='cpu'"
             )
+
+    def empty(self, size: int, kind: type) -> Any:
+        """Return an array on the device of so many numbers, which may be anything."""
+        return np.empty(size, kind) if SIMULATED else cuda.device_array(size, kind)
 
     def upload(self, value: Any) -> Any:
         """Return a copy on the device of an array, or of every array in a tuple."""
@@ -305,16 +309,19 @@ class Device:
         with uncontracted(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Grid size")  # small cards have few processors
             if (function, kind) not in self._compiled:
-                self._compiled[function, kind] = self._shape(function.compile(kind), work)
-            function[self._compiled[function, kind]](*arguments)
+                self._compiled[function, kind] = function.compile(kind)
+            function[self._shape(self._compiled[function, kind], work)](*arguments)
         cuda.synchronize()
 
     def _shape(self, ready: Any, work: int) -> tuple[int, int]:
         """Return how many blocks of how many threads a kernel is launched with."""
         blocks, warp = cuda.get_current_device().MULTIPROCESSOR_COUNT, 32
-        threads = min(max(-(-work // (blocks * warp)) * warp, _FEWEST), _MOST)
+        threads = wanted = min(max(-(-work // (blocks * warp)) * warp, _FEWEST), _MOST)
+        if (ready, wanted) in self._shapes:
+            return self._shapes[ready, wanted]
         while threads and ready.max_cooperative_grid_blocks(threads) < blocks:
             threads -= warp
         if not threads:
             raise ResourceError(f"{self.name} cannot hold the kernel of this network; choose device='cpu'")
+        self._shapes[ready, wanted] = blocks, threads
         return blocks, threads

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from snn.arithmetic import fma, log
+from snn.arithmetic import fma, log, product
 from snn.jit import compiled, inlined, prefer_wide_vectors, uncounted
 
 
@@ -60,6 +60,18 @@ def normal(word):
     if abs(q) <= 0.425:
         return _central_quantile(q)
     return -_tail_quantile(p) if q < 0 else _tail_quantile(1.0 - p)
+
+
+@inlined
+def normal_value(word, low, step, mean, std, least, most):
+    """Return what `normal_values` returns for one word; `step` is the difference of the probabilities over 2^32."""
+    p = fma(step, np.float64(word) + 0.5, low)
+    if abs(p - 0.5) <= 0.425:
+        quantile = _central_quantile(p - 0.5)
+    else:
+        tail = _tail_quantile(max(min(p, 1.0 - p), 2.0**-33))
+        quantile = tail if p > 0.5 else -tail
+    return min(max(product(quantile, std) + mean, least), most)
 
 
 @compiled

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snn import units
-from snn.arithmetic import exp, fma, log
+from snn.arithmetic import exp, fma, log, product
 from snn.errors import ValidationError
 from snn.jit import compiled, inlined, prefer_wide_vectors, uncounted
 from snn.quantiles import normal, normal_values
@@ -162,6 +162,12 @@ def _cumulative(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
+@inlined
+def uniform_value(word, low, width):
+    """Return the number from `low` up to `low + width` that a 32-bit word stands for."""
+    return low + product(width, (np.float64(word) + 0.5) * 2.0**-32)
+
+
 @dataclass(frozen=True)
 class Uniform:
     """A value drawn evenly from [low, high) for every neuron or synapse.
@@ -224,6 +230,11 @@ class Normal:
             expected = "low < high, with at least a millionth of the values between"
             raise ValidationError("Normal", "(low, high)", (self.low, self.high), expected)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The probabilities of values below the two bounds, without them."""
+        return self._probabilities(self.mean, self.std, self.low, self.high)
+
     @staticmethod
     def _probabilities(mean: float, std: float, low: float, high: float) -> tuple[float, float]:
         """Return the probabilities of values below the two bounds."""
@@ -238,8 +249,7 @@ class Normal:
 
     def of(self, words: np.ndarray) -> np.ndarray:
         """Return the value that each 32-bit word stands for; it never falls as the word rises."""
-        ends = self._probabilities(self.mean, self.std, self.low, self.high)
-        return normal_values(words, *ends, self.mean, self.std, *self.bounds)
+        return normal_values(words, *self.ends, self.mean, self.std, *self.bounds)
 
     def sample(self, count: int, seed: int, stream: int, first: int = 0) -> np.ndarray:
         """Draw values `first` .. `first + count - 1`, the i-th a function of (seed, stream, i) only."""

@@ -21,6 +21,7 @@ from snn.network import Network
 from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
 from snn.program import lower, lower_exact
+from snn.program.building import build_rows
 from snn.program.lower_staircase import is_staircase
 from snn.recording import Recording, Settled, SpikeRecord, Trace, join, rising
 from snn.settling import Settling
@@ -135,13 +136,16 @@ class Simulation:
                 self._engine = ExactCpu(self.program, self.batch, threads, seed, first_sample)
         else:
             dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
-            self.program = lower(network, dt, threads, weight_bits, sort=not on_card)
+            build = build_rows
+            if on_card:
+                from snn.engines.grid_cuda import GridCuda, builder  # which needs numba-cuda
+
+                build = builder(network, device)
+            self.program = lower(network, dt, threads, weight_bits, build)
             self.dt = self.program.dt
             binary = any(isinstance(p.model, McCullochPitts) for p in network.populations.values())
             self._counted_by_engine = self._counting and not binary  # what binary units send says how they change
             if on_card:
-                from snn.engines.grid_cuda import GridCuda  # which needs numba-cuda
-
                 arguments = self.program, self.batch, threads, seed, first_sample, device
                 self._engine = GridCuda(*arguments, counting=self._counted_by_engine)
             else:

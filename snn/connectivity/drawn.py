@@ -12,10 +12,28 @@ import math
 import numpy as np
 
 from snn import checks
+from snn.arithmetic import expm1, log, log1p
 from snn.connectivity.rules import flag, partners, portion_of, portions_of, skip_own
 from snn.errors import ValidationError
-from snn.jit import compiled
+from snn.jit import compiled, inlined
 from snn.random import philox, random_words, uniforms
+
+
+@inlined
+def below(word, choices):
+    """Return which of so many numbers a 32-bit word stands for, evenly to within choices / 2^32."""
+    return np.int64((word * np.uint64(choices)) >> np.uint64(32))
+
+
+@inlined
+def gap(high, low, log_failure, most):
+    """Return how many trials of chance 1 - e^log_failure fail before one succeeds, at most `most`, by two 32-bit words.
+
+    The number is geometric: floor(log(1 - u) / log_failure) with u uniform in [0, 1); 1 - u is exact.
+    """
+    uniform = np.float64((high << np.uint64(21)) ^ (low >> np.uint64(11))) * 2.0**-53
+    failed = log(1.0 - uniform) / log_failure
+    return np.int64(failed) if failed < most else np.int64(most)
 
 
 @compiled
@@ -28,9 +46,7 @@ def _draw_partners(first, last, choices, degree, distinct, seed, stream):
         for block in range((degree + 3) // 4):
             words = philox(seed, stream, neuron, block, 0, 0)
             for k in range(4 * block, min(4 * block + 4, degree)):
-                # The upper half of word * left is uniform on 0 .. left - 1 to within left / 2^32.
-                left = choices - k if distinct else choices
-                drawn[k] = np.int64((words[k % 4] * np.uint64(left)) >> np.uint64(32))
+                drawn[k] = below(words[k % 4], choices - k if distinct else choices)
                 if distinct:
                     place = k + drawn[k]
                     drawn[k] = order[place]
@@ -58,20 +74,19 @@ def _draw_distinct(uniform, choices):
 @compiled
 def _draw_pairs(sources, first, last, log_failure, seed, stream):
     """Walk through each target's sources in jumps of geometric length; returns the sources and each target's number."""
-    expected = np.int64(sources * (last - first) * -np.expm1(log_failure))
+    expected = np.int64(sources * (last - first) * -expm1(log_failure))
     out, degree, filled = np.empty(sources + expected, np.int64), np.zeros(last - first, np.int64), 0
     for target in range(first, last):
         if filled + sources > len(out):
             out = np.concatenate((out, np.empty(sources + len(out) // 8, np.int64)))
-        source, block = -1.0, 0
+        source, block = -1, 0
         while source < sources:
             words = philox(seed, stream, target, block, 0, 0)
             block += 1
             for half in range(0, 4, 2):
-                uniform = np.float64((words[half] << np.uint64(21)) ^ (words[half + 1] >> np.uint64(11))) * 2.0**-53
-                source += 1.0 + np.floor(np.log1p(-uniform) / log_failure)
+                source += 1 + gap(words[half], words[half + 1], log_failure, sources)
                 if source < sources:
-                    out[filled] = np.int64(source)
+                    out[filled] = source
                     filled += 1
                     degree[target - first] += 1
     return out[:filled], degree
@@ -83,7 +98,7 @@ def _below(choices, seed, stream, draw, first, last):
     words = random_words(seed, stream, draw, first, last - first)
     out = np.empty(len(words), np.int32)
     for i in range(len(words)):
-        out[i] = np.int32((np.uint64(words[i]) * np.uint64(choices)) >> np.uint64(32))
+        out[i] = below(np.uint64(words[i]), choices)
     return out
 
 
@@ -262,6 +277,11 @@ class PairwiseBernoulli:
             raise ValidationError("PairwiseBernoulli", "probability", probability, "a number from 0 to 1")
         self.autapses = flag("PairwiseBernoulli", "autapses", autapses)
 
+    @property
+    def log_failure(self) -> float:
+        """The logarithm of the probability that a pair is not connected."""
+        return log1p(-self.probability) if self.probability < 1.0 else -math.inf
+
     def check(self, sources: int, targets: int, same: bool = False) -> None:
         """Accept any two populations."""
 
@@ -283,8 +303,7 @@ class PairwiseBernoulli:
         if self.probability == 0.0:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         choices = partners(sources, same, self.autapses)
-        log_failure = math.log1p(-self.probability) if self.probability < 1.0 else -math.inf
         first, last = portion_of(targets, self.portions(sources, targets, same), portion)
-        drawn, degree = _draw_pairs(choices, first, last, log_failure, seed, stream)
+        drawn, degree = _draw_pairs(choices, first, last, self.log_failure, seed, stream)
         ends = np.repeat(np.arange(first, last), degree)
         return skip_own(drawn, ends, choices < sources), ends

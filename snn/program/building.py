@@ -37,19 +37,81 @@ class Rows(NamedTuple):
     fan_out: dict[int, np.ndarray]
 
 
-class _Places(NamedTuple):
+Builder = Callable[..., Rows]  # takes what `build_rows` takes without `sort`
+
+
+class Places(NamedTuple):
     """Where the slots of one node are, by port and neuron."""
 
     banks: np.ndarray  # int64 (ports, neurons)
     places: np.ndarray  # uint16 (ports, neurons): numbers in the bank
 
+    def apart(self, ports: tuple[int, int]) -> bool:
+        """Return whether a neuron's two ports are in different banks: a synapse's row then depends on its weight."""
+        return bool(np.ptp(self.banks[list(ports)], axis=0).any())
 
-def _places_of(slots: np.ndarray, bank_slots: np.ndarray) -> _Places:
-    banks = np.searchsorted(bank_slots, slots, side="right") - 1
-    return _Places(banks, (slots - bank_slots[banks]).astype(np.uint16))
+
+def places_of(slots: dict[int, np.ndarray], bank_slots: np.ndarray) -> dict[int, Places]:
+    """Return where the slots of each node are."""
+    found = {}
+    for node, mine in slots.items():
+        banks = np.searchsorted(bank_slots, mine, side="right") - 1
+        found[node] = Places(banks, (mine - bank_slots[banks]).astype(np.uint16))
+    return found
 
 
-def _together(function: Callable[[int], None], count: int, threads: int) -> None:
+class Numbering(NamedTuple):
+    """What `number_rows` returns.
+
+    Attributes
+    ----------
+    bundles, first_bundle
+        See `Rows`.
+    rows : int
+        How many there are.
+    first : dict of int to ndarray of int64 (banks,)
+        By source node, its first row in each bank, or -1.
+    """
+
+    bundles: Bundles
+    first_bundle: np.ndarray
+    rows: int
+    first: dict[int, np.ndarray]
+
+    def made(self, sizes: np.ndarray, counts: np.ndarray, words: np.ndarray, begins: np.ndarray) -> Rows:
+        """Return rows, given how many synapses each has, their words, and where each begins."""
+        fan_out: dict[int, np.ndarray] = {}
+        for source, first in zip(self.bundles.source.tolist(), self.bundles.first_row.tolist(), strict=True):
+            fan_out[source] = fan_out.get(source, 0) + counts[first : first + int(sizes[source])]
+        return Rows(words, begins, self.bundles, self.first_bundle, fan_out)
+
+
+def number_rows(lists: list[Listed], places: dict[int, Places], banks: int, sizes: np.ndarray, dt: float) -> Numbering:
+    """Find which banks each source node reaches, and number the rows."""
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    for one in lists:
+        p = one.projection
+        low, high = synapses.delay_bounds(p, dt)
+        part = places[one.target].banks[list(set(one.ports)), p.target_start : p.target_start + p.target_size]
+        for bank in np.unique(part).tolist():
+            before = found.get((bank, one.source), (low, high))
+            found[bank, one.source] = min(low, before[0]), max(high, before[1])
+    order = sorted(found)
+    starts = np.cumsum([0, *(sizes[source] for _, source in order)])
+    bundles = Bundles(
+        source=np.array([source for _, source in order], np.int64),
+        first_row=starts[:-1].astype(np.int64),
+        lead=np.array([found[key][0] for key in order], np.int64),
+        reach=np.array([found[key][1] for key in order], np.int64),
+    )
+    first = {one.source: np.full(banks, -1, np.int64) for one in lists}
+    for (bank, source), row in zip(order, bundles.first_row, strict=True):
+        first[source][bank] = row
+    first_bundle = np.searchsorted([bank for bank, _ in order], np.arange(banks + 1)).astype(np.int64)
+    return Numbering(bundles, first_bundle, int(starts[-1]), first)
+
+
+def together(function: Callable[[int], None], count: int, threads: int) -> None:
     """Call ``function(0)`` .. ``function(count - 1)``, in several threads."""
     if threads == 1 or count == 1:
         for i in range(count):
@@ -74,40 +136,15 @@ class _Building:
 
     def __init__(self, lists: list[Listed], slots, bank_slots, sizes, dt: float, seed: int, threads: int):
         self.lists, self.sizes, self.dt, self.seed, self.threads = lists, sizes, dt, seed, threads
-        self.places = {node: _places_of(mine, bank_slots) for node, mine in slots.items()}
-        self.shares = _shares(lists, threads)
-        self._bundle(len(bank_slots))
-
-    def _bundle(self, banks: int) -> None:
-        """Find which banks each source node reaches, and number the rows."""
-        found: dict[tuple[int, int], tuple[int, int]] = {}
-        for one in self.lists:
-            p = one.projection
-            low, high = synapses.delay_bounds(p, self.dt)
-            part = self.places[one.target].banks[list(set(one.ports)), p.target_start : p.target_start + p.target_size]
-            for bank in np.unique(part).tolist():
-                before = found.get((bank, one.source), (low, high))
-                found[bank, one.source] = min(low, before[0]), max(high, before[1])
-        order = sorted(found)
-        first = np.cumsum([0, *(self.sizes[source] for _, source in order)])
-        self.bundles = Bundles(
-            source=np.array([source for _, source in order], np.int64),
-            first_row=first[:-1].astype(np.int64),
-            lead=np.array([found[key][0] for key in order], np.int64),
-            reach=np.array([found[key][1] for key in order], np.int64),
-        )
-        self.row_count = int(first[-1])
-        self.first_bundle = np.searchsorted([bank for bank, _ in order], np.arange(banks + 1)).astype(np.int64)
-        self.first_rows = {one.source: np.full(banks, -1, np.int64) for one in self.lists}
-        for (bank, source), row in zip(order, self.bundles.first_row, strict=True):
-            self.first_rows[source][bank] = row
+        self.places, self.shares = places_of(slots, bank_slots), _shares(lists, threads)
+        self.numbering = number_rows(lists, self.places, len(bank_slots), sizes, dt)
+        self.first_rows = self.numbering.first
 
     def count(self) -> np.ndarray:
         """Draw all edges and count synapses, int32 (builders, rows); also finds how many each portion has."""
-        counts = np.zeros((self.threads, self.row_count), np.int32)
+        counts = np.zeros((self.threads, self.numbering.rows), np.int32)
         self.numbers = [np.zeros(one.portions, np.int64) for one in self.lists]
-        # Where a neuron's two ports are in different banks, a synapse's row depends on the sign of its weight.
-        mixed = [bool(np.ptp(self.places[one.target].banks[list(one.ports)], axis=0).any()) for one in self.lists]
+        mixed = [self.places[one.target].apart(one.ports) for one in self.lists]
         for i, one in enumerate(self.lists):
             if mixed[i]:
                 self.numbers[i][:] = [len(one.edges(self.seed, portion)[0]) for portion in range(one.portions)]
@@ -123,7 +160,7 @@ class _Building:
                 first_rows = self.first_rows[one.source]
                 rows.count_rows(sources, targets, ports, self.places[one.target].banks, first_rows, counts[builder])
 
-        _together(work, self.threads, self.threads)
+        together(work, self.threads, self.threads)
         return counts
 
     def fill(self, cursors: np.ndarray, keys: np.ndarray) -> None:
@@ -146,22 +183,23 @@ class _Building:
                 filled += count
             rows.empty_drawer(drawer, filled, cursors[builder], keys)
 
-        _together(work, self.threads, self.threads)
+        together(work, self.threads, self.threads)
 
     def write(self, starts: np.ndarray, counts: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sort the rows and write them as words, in the keys' memory; returns those, and where each row begins."""
-        leads = np.repeat(self.bundles.lead, self.sizes[self.bundles.source])
-        used = np.zeros(self.row_count, np.int64)
+        bundles = self.numbering.bundles
+        leads = np.repeat(bundles.lead, self.sizes[bundles.source])
+        used = np.zeros(self.numbering.rows, np.int64)
         pieces = _PIECES * self.threads
         cuts = np.searchsorted(starts, starts[-1] * np.arange(pieces + 1) / pieces)
-        cuts[0], cuts[-1] = 0, self.row_count
+        cuts[0], cuts[-1] = 0, self.numbering.rows
 
         def work(piece: int) -> None:
             low, high = int(cuts[piece]), int(cuts[piece + 1])
             rows.write_rows(low, high, starts, counts, leads, keys, keys.view(np.uint16), used)
 
-        _together(work, pieces, self.threads)
-        begins = np.empty(self.row_count, np.int64)
+        together(work, pieces, self.threads)
+        begins = np.empty(self.numbering.rows, np.int64)
         length = rows.move_together(starts, used, keys.view(np.uint16), begins)
         keys.resize(length // 4 + 1, refcheck=False)  # gives the rest back
         words = keys.view(np.uint16)[: length + 1]
@@ -206,7 +244,8 @@ def build_rows(
     work = _Building(lists, slots, bank_slots, sizes, dt, seed, threads)
     by_builder = work.count()
     counts = by_builder.sum(axis=0, dtype=np.int64)
-    delays = np.repeat(work.bundles.reach - work.bundles.lead + 1, sizes[work.bundles.source])
+    bundles = work.numbering.bundles
+    delays = np.repeat(bundles.reach - bundles.lead + 1, sizes[bundles.source])
     starts = np.cumsum(np.concatenate([[0], rows.room(counts, delays) if sort else counts])).astype(np.int64)
     try:
         keys = np.empty(int(starts[-1]) + 1, np.uint64)
@@ -214,7 +253,4 @@ def build_rows(
         raise ResourceError(f"no memory for {int(counts.sum()):,} synapses ({starts[-1] * 8 / 1e9:.1f} GB)") from None
     work.fill(starts[:-1] + np.cumsum(by_builder, axis=0, dtype=np.int64) - by_builder, keys)
     words, begins = work.write(starts, counts, keys) if sort else (keys, starts)
-    bundles, fan_out = work.bundles, {}
-    for source, first in zip(bundles.source.tolist(), bundles.first_row.tolist(), strict=True):
-        fan_out[source] = fan_out.get(source, 0) + counts[first : first + int(sizes[source])]
-    return Rows(words, begins, bundles, work.first_bundle, fan_out)
+    return work.numbering.made(sizes, counts, words, begins)

@@ -12,7 +12,7 @@ from snn.errors import ValidationError
 from snn.network import Network, Population, Projection, Source
 from snn.program import neurons, synapses
 from snn.program.blocks import NEAR, NEAR_WEIGHTS, lay_out
-from snn.program.building import Rows, build_rows
+from snn.program.building import Builder, Rows, build_rows
 from snn.program.currents import current_table
 from snn.program.lists import Listed, notes_of
 from snn.program.noise import RandomCounts, noise_table, own_counts, poisson_counts
@@ -50,9 +50,9 @@ _TRAINS = {
 class _Lowering:
     """One run of `lower`: the network, and the tables as they grow."""
 
-    def __init__(self, network: Network, dt: float, threads: int, weight_bits: int, sort: bool):
+    def __init__(self, network: Network, dt: float, threads: int, weight_bits: int, build: Builder):
         self.network, self.dt, self.threads, self.seed = network, dt, threads, network.seed
-        self.weight_bits, self.sort = weight_bits, sort
+        self.weight_bits, self.build = weight_bits, build
         self.populations = list(network.populations.values())
         self.trains = [s for s in network.sources.values() if s.shape and not s.flows]
         self.order: list[Population | Source] = [*self.populations, *self.trains]
@@ -209,13 +209,13 @@ class _Lowering:
         targets = {one.target for one in lists}
         slots = {node: self.layout.slots_of(node, int(self.columns["ports"][node])) for node in targets}
         sizes = self.columns["size"][nodes]
-        built = build_rows(lists, slots, self.layout.bank_slots, sizes, self.dt, self.seed, self.threads, self.sort)
+        built = self.build(lists, slots, self.layout.bank_slots, sizes, self.dt, self.seed, self.threads)
         for source, fan_out in built.fan_out.items():
             self.fan_out[self.order[nodes[source]].name] += fan_out
         return built
 
 
-def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32, sort: bool = True) -> Program:
+def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32, build: Builder = build_rows) -> Program:
     """Lower a network for one step length.
 
     Parameters
@@ -227,8 +227,8 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32, 
         How many build, and among how many the work is to be shared.
     weight_bits : {32, 24, 16}
         To how many bits weights are rounded.
-    sort : bool
-        Whether rows of listed synapses are sorted and written as runs; else they stay keys, see `snn.program.tables`.
+    build : callable
+        What makes rows of listed synapses, as `snn.program.building.build_rows` does.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32, 
     for source in network.sources.values():
         if isinstance(source.stimulus, Counts):
             raise ValidationError(f"{source.name!r}", "engine", "grid", 'engine="exact": counts have no steps')
-    work = _Lowering(network, dt, threads, weight_bits, sort)
+    work = _Lowering(network, dt, threads, weight_bits, build)
     work.lower_neurons()
     work.lower_nodes()
     work.lower_quanta()

@@ -149,6 +149,7 @@ class Program:
             (self.plastic, self.plastic.bundles, self.plastic.banks),
         )
         for (lists, bundles, banks), node_of in ((static, np.arange(len(self.names))), (plastic, self.plastic.source)):
+            lists = lists._replace(words=np.asarray(lists.words))  # which may be on a device
             for b in np.flatnonzero(node_of[bundles.source] == ends[0]):
                 read = _read(lists, int(bundles.first_row[b]), int(nodes.size[ends[0]]), int(bundles.lead[b]))
                 bank = np.searchsorted(banks.first_bundle, b, side="right") - 1

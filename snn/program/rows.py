@@ -330,10 +330,11 @@ def read_rows(words, rows, lead, sources, places, weights, delays):
 
 
 def read_keys(keys: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return what `read_rows` fills, of rows that are keys ``first[i]`` .. ``first[i + 1] - 1``."""
+    """Return what `read_rows` fills, of rows that are keys ``first[i]`` .. ``first[i + 1] - 1`` in any order."""
     keys = keys[first[0] : first[-1]]
-    places, weights = keys >> np.uint64(32) & np.uint64(0xFFFF), (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
     sources = np.repeat(np.arange(len(first) - 1), np.diff(first))
+    keys = keys[np.lexsort((keys, sources))]
+    places, weights = keys >> np.uint64(32) & np.uint64(0xFFFF), (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
     return sources, places.astype(np.int64), weights.view(np.int32).astype(np.int64), (keys >> 48).astype(np.int64)
 
 

@@ -1,5 +1,6 @@
 """The engines for graphics cards: in the simulator of CUDA, compiled for two generations of cards, and on one."""
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -15,6 +16,7 @@ import pytest
 
 import snn
 from snn.program import lower_exact
+from snn.program.building import build_rows
 
 HERE = Path(__file__).parent
 PATHS = os.pathsep.join(map(str, (HERE, HERE.parent, HERE.parent.parent)))
@@ -103,6 +105,9 @@ class Paper:
 
     download = upload
 
+    def empty(self, size, kind):
+        return np.empty(size, kind)
+
     def overwrite(self, array, values):
         array[...] = values
 
@@ -132,8 +137,9 @@ class Paper:
 
 
 def paper_of(cc, engine, monkeypatch):
-    """Let an engine believe in a card of a compute capability; what it launches is compiled."""
+    """Let an engine believe in a card; what it launches is compiled for it, but synapses are drawn by the host."""
     paper = Paper(cc)
+    monkeypatch.setattr("snn.engines.grid_cuda.builder", lambda *network: functools.partial(build_rows, sort=False))
     card = types.SimpleNamespace(compute_capability=cc)
     monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
     monkeypatch.setattr(engine, "Device", paper)

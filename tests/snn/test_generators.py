@@ -7,19 +7,74 @@ uniform, which tells both a generator that is wrong and one that is too good.
 import math
 from statistics import NormalDist
 
+import mpmath
+import numba
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 import snn
+from snn.connectivity.drawn import gap
 from snn.engines.grid_cpu.trains import gamma
 from snn.program.delays import drawn_delays
-from snn.quantiles import normal, normal_quantiles
+from snn.quantiles import normal, normal_quantiles, normal_value
+from snn.random import uniform_value
 
 
 def assert_uniform(p_values):
     assert len(p_values) >= 50
     assert stats.kstest(p_values, "uniform").pvalue > 1e-3
+
+
+@numba.njit(error_model="numpy")
+def normal_values_one_by_one(words, low, step, mean, std, least, most, out):
+    for i in range(len(words)):
+        out[i] = normal_value(np.uint64(words[i]), low, step, mean, std, least, most)
+
+
+@numba.njit(error_model="numpy")
+def uniform_values_one_by_one(words, low, width, out):
+    for i in range(len(words)):
+        out[i] = uniform_value(np.uint64(words[i]), low, width)
+
+
+def some_words():
+    """Return 32-bit words from everywhere, also from both ends."""
+    near = np.arange(2000, dtype=np.uint64)
+    return np.concatenate([np.random.default_rng(1).integers(0, 2**32, 50_000, np.uint64), near, 2**32 - 1 - near])
+
+
+@pytest.mark.parametrize(
+    "distribution", [snn.Normal(1.0, 0.3), snn.Normal(-3.0, 0.3, high=-2.9), snn.Normal(0.2, 1.0, low=-0.5, high=1.5)]
+)
+def test_normal_numbers_are_the_same_one_by_one(distribution):
+    words = some_words()
+    expected, found = distribution.of(words.astype(np.uint32)), np.empty(len(words))
+    low, high = distribution.ends
+    constants = low, (high - low) * 2.0**-32, distribution.mean, distribution.std, *distribution.bounds
+    normal_values_one_by_one(words, *constants, found)
+    assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("distribution", [snn.Uniform(0.1, 0.7), snn.Uniform(-2.0, 1.0), snn.Uniform(3.0, 3.0)])
+def test_uniform_numbers_are_the_same_one_by_one(distribution):
+    words = some_words()
+    expected, found = distribution.of(words.astype(np.uint32)), np.empty(len(words))
+    uniform_values_one_by_one(words, distribution.low, distribution.high - distribution.low, found)
+    assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("probability", [1e-6, 0.1, 0.999])
+def test_gaps_between_pairs_are_quantiles_of_the_geometric_distribution(probability):
+    log_failure = snn.PairwiseBernoulli(probability).log_failure
+    with mpmath.workprec(200):
+        for high, low in np.random.default_rng(2).integers(0, 2**32, (300, 2), np.uint64).tolist():
+            uniform = mpmath.mpf((high << 21) ^ (low >> 11)) / 2**53
+            expected = int(mpmath.log(1 - uniform) / mpmath.log(1 - mpmath.mpf(probability)))
+            assert gap(np.uint64(high), np.uint64(low), log_failure, 2**40) == expected
+            assert gap(np.uint64(high), np.uint64(low), log_failure, 3) == min(expected, 3)
+    assert gap(np.uint64(0), np.uint64(0), log_failure, 3) == 0
+    assert gap(np.uint64(high), np.uint64(low), snn.PairwiseBernoulli(1.0).log_failure, 3) == 0
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from snn.engines.grid_cpu import kernel as on_cpu
 from snn.engines.grid_cpu.driving import Driving
 from snn.engines.grid_cpu.engine import tables_of
 from snn.engines.grid_cpu.varying import scaled
+from snn.engines.grid_cuda.building import rows_on
 from snn.engines.grid_cuda.kernel import run
 from snn.engines.grid_cuda.tables import (
     FIRST_RATE,
@@ -26,13 +27,20 @@ from snn.engines.grid_cuda.tables import (
     lay_out,
 )
 from snn.errors import BackendUnavailable, ResourceError
+from snn.network import Network
 from snn.program import Group, Program
+from snn.program.building import Builder
 from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 
 _LONGEST = 4096  # steps of a span
 _SPIKE_BYTES = 512 * 2**20  # room for the spikes of one
 _TRACE_BYTES = 256 * 2**20
 _FILLED = ("sums", "flows", "marks", "counters", "counted", "bests", "next_steps", "next_times", "draws")
+
+
+def builder(network: Network, device: str) -> Builder:
+    """Return what builds the rows of listed synapses for a device, as `GridCuda` takes them."""
+    return rows_on(Device, device, network)
 
 
 class GridCuda(Grid):
@@ -282,7 +290,7 @@ class GridCuda(Grid):
 
 
 def _bytes(value: Any) -> int:
-    """Return the bytes of all arrays in tuples and lists of them."""
+    """Return the bytes of all arrays of the host in tuples and lists of them; others are on the device already."""
     if isinstance(value, tuple | list):
         return sum(map(_bytes, value))
-    return getattr(value, "nbytes", 0)
+    return value.nbytes if isinstance(value, np.ndarray) else 0
