@@ -100,47 +100,88 @@ def release(typing_context):
     return types.void(), generate
 
 
-def _plain_products(into, left, first, stride, second, gap, height, right, at, chunks):
+def _plain_copy(into, place, given, start):
+    into[place : place + SIDE] = given[start : start + SIDE]
+
+
+@with_plain_form(_plain_copy)
+def copy_some(typing_context, into, place, given, start):
+    """Copy ``given[start : start + SIDE]`` to ``into[place : ...]``, int8."""
+
+    def generate(context, builder, signature, arguments):
+        into, place, given, start = arguments
+        kind = ir.VectorType(ir.IntType(8), SIDE).as_pointer()
+        source = builder.bitcast(_address(context, builder, signature.args[2], given, start), kind)
+        target = builder.bitcast(_address(context, builder, signature.args[0], into, place), kind)
+        builder.store(builder.load(source, align=1), target, align=1)
+        return context.get_dummy_value()
+
+    return types.void(into, types.intp, given, types.intp), generate
+
+
+def _plain_put_together(sums, place, parts, at):
+    planes = parts[at:][:SIDE], parts[at + SUMS :][:SIDE], parts[at + 2 * SUMS :][:SIDE]
+    sums[place : place + SIDE] = sum(plane << 8 * i for i, plane in enumerate(planes))
+
+
+@with_plain_form(_plain_put_together)
+def put_together(typing_context, sums, place, parts, at):
+    """Write to ``sums[place : place + SIDE]`` what all planes of `products` say in ``parts[at : at + SIDE]``."""
+
+    def generate(context, builder, signature, arguments):
+        sums, place, parts, at = arguments
+        number = ir.IntType(32)
+        kind = ir.VectorType(number, SIDE)
+        total = ir.Constant(kind, [0] * SIDE)
+        for plane in range(PLANES):
+            begin = builder.add(at, at.type(plane * SUMS))
+            source = builder.bitcast(_address(context, builder, signature.args[2], parts, begin), kind.as_pointer())
+            shift = ir.Constant(kind, [8 * plane] * SIDE)
+            total = builder.add(total, builder.shl(builder.load(source, align=4), shift))
+        target = builder.bitcast(_address(context, builder, signature.args[0], sums, place), kind.as_pointer())
+        builder.store(total, target, align=4)
+        return context.get_dummy_value()
+
+    return types.void(sums, types.intp, parts, types.intp), generate
+
+
+def _plain_products(into, left, first, stride, right, at, chunks):
+    rows = np.stack([left[first + i * stride :][: chunks * DEPTH] for i in range(2 * SIDE)]).astype(np.int64)
     total = np.zeros((PLANES, 2, 2, SIDE, SIDE), np.int64)
-    starts = [first + half * second + i * stride for half in range(2) for i in range(SIDE)]
     for plane in range(PLANES):
-        for piece in range(height * chunks):
-            begin = piece // chunks * gap + piece % chunks * DEPTH
-            rows = np.stack([left[begin + start :][:DEPTH] for start in starts]).astype(np.int64)
-            pair = right[at + (plane * height * chunks + piece) * PIECE :][:PIECE]
+        for chunk in range(chunks):
+            pair = right[at + (plane * chunks + chunk) * PIECE :][:PIECE]
             pair = pair.view(np.int8) if plane == PLANES - 1 else pair
             pair = pair.reshape(2, SIDE, SIDE, -1).transpose(0, 1, 3, 2).reshape(2, DEPTH, SIDE).astype(np.int64)
-            total[plane] += (rows @ pair).reshape(2, 2, SIDE, SIDE)
+            total[plane] += (rows[:, chunk * DEPTH :][:, :DEPTH] @ pair).reshape(2, 2, SIDE, SIDE)
     into[: total.size] = total.ravel()
 
 
 @with_plain_form(_plain_products)
-def products(typing_context, into, left, first, stride, second, gap, height, right, at, chunks):
-    """Write the products of rows of `left` and the weights from ``right[at]`` on.
+def products(typing_context, into, left, first, stride, right, at, chunks):
+    """Write the products of 32 rows of `left` and the weights from ``right[at]`` on.
 
-    Row i begins at ``left[first + i stride]``, int8, and of the other 16 rows `second` further; each has `height`
-    parts, `gap` apart, of `chunks` times 64 numbers. `into`, int32, takes sums (planes, tiles of weights, tiles of
-    rows, 16, 16).
+    Row i begins at ``left[first + i stride]``, int8, and has `chunks` times 64 numbers. `into`, int32, takes sums
+    (planes, tiles of weights, tiles of rows, 16, 16).
     """
 
     def generate(context, builder, signature, arguments):
-        into, left, first, stride, second, gap, height, right, at, chunks = arguments
-        word = first.type
+        into, left, first, stride, right, at, chunks = arguments
+        word = stride.type
         for plane in range(PLANES):
             product = "tdpbssd" if plane == PLANES - 1 else "tdpbsud"
-            begun = builder.mul(builder.mul(height, chunks), word(plane))
+            begun = builder.mul(chunks, word(plane))
             for tile in range(4):
                 _call(builder, "tilezero", _number(tile))
-            with cgutils.for_range(builder, height) as row, cgutils.for_range(builder, chunks) as chunk:
-                depth = builder.mul(chunk.index, word(DEPTH))
-                start = builder.add(builder.add(first, builder.mul(row.index, gap)), depth)
-                piece = builder.add(builder.mul(row.index, chunks), chunk.index)
-                weights = builder.add(at, builder.mul(builder.add(begun, piece), word(PIECE)))
-                for tile, begin in zip(_LEFT, (start, builder.add(start, second)), strict=True):
+            with cgutils.for_range(builder, chunks) as chunk:
+                start = builder.add(first, builder.mul(chunk.index, word(DEPTH)))
+                weights = builder.add(at, builder.mul(builder.add(begun, chunk.index), word(PIECE)))
+                second = builder.add(start, builder.mul(stride, word(SIDE)))
+                for tile, begin in zip(_LEFT, (start, second), strict=True):
                     place = _address(context, builder, signature.args[1], left, begin)
                     _call(builder, "tileloadd64", _number(tile), place, stride)
                 for tile, begin in zip(_RIGHT, (weights, builder.add(weights, word(PIECE // 2))), strict=True):
-                    place = _address(context, builder, signature.args[7], right, begin)
+                    place = _address(context, builder, signature.args[4], right, begin)
                     _call(builder, "tileloadd64", _number(tile), place, word(DEPTH))
                 for i in range(4):
                     _call(builder, product, *map(_number, (i, _LEFT[i % 2], _RIGHT[i // 2])))
@@ -151,5 +192,4 @@ def products(typing_context, into, left, first, stride, second, gap, height, rig
         return context.get_dummy_value()
 
     integer = types.intp
-    given = integer, integer, integer, integer, integer
-    return types.void(into, left, *given, right, integer, integer), generate
+    return types.void(into, left, integer, integer, right, integer, integer), generate

@@ -117,21 +117,20 @@ def test_the_matrix_unit_s_products_are_those_of_integers():
     @compiled(cache=False)
     def multiply(shape, into, left, right, at):
         tiles.configure(shape)
-        tiles.products(into, left, 3, 300, 7000, 5000, 2, right, at, 2)
+        tiles.products(into, left, 3, 300, right, at, 4)
         tiles.release()
 
     rng = np.random.default_rng(0)
     left = rng.integers(-128, 128, 20_000).astype(np.int8)
     weights = rng.integers(-(2**23), 2**23, (256, 40))
     right = tiles.planes_of(weights)
-    starts = [3 + 7000 * half + 300 * i for half in range(2) for i in range(tiles.SIDE)]
-    rows = np.stack([np.concatenate([left[start:][:128], left[start + 5000 :][:128]]) for start in starts])
+    rows = np.stack([left[3 + 300 * i :][:256] for i in range(2 * tiles.SIDE)])
     expected = rows.astype(np.int64) @ weights
     for group, targets in enumerate((32, 8)):
         into, plain = np.zeros((2, tiles.PLANES * tiles.SUMS), np.int32)
         at = group * tiles.PLANES * 4 * tiles.PIECE
         multiply(tiles.configuration(), into, left, right, at)
-        tiles.products.plain(plain, left, 3, 300, 7000, 5000, 2, right, at, 2)
+        tiles.products.plain(plain, left, 3, 300, right, at, 4)
         np.testing.assert_array_equal(into, plain)
         planes = into.reshape(tiles.PLANES, 2, 2, tiles.SIDE, tiles.SIDE).astype(np.int64)
         sums = sum(part << 8 * plane for plane, part in enumerate(planes)).transpose(1, 2, 0, 3).reshape(32, 32)
@@ -185,3 +184,37 @@ def test_events_of_the_exact_engine_are_counted_too():
     recordings = [snn.Simulation(net, engine="exact", spikes=spikes).run(20.0) for spikes in ("listed", "counted")]
     np.testing.assert_array_equal(recordings[0].counts("cell"), recordings[1].counts("cell"))
     assert recordings[1].counts("cell").sum() > 0
+
+
+@pytest.mark.parametrize(("sources", "targets", "batch"), [(70, 45, 37), (784, 10, 5)])
+def test_amplitudes_are_multiplied_in_the_matrix_unit_as_one_by_one(sources, targets, batch, monkeypatch):
+    rng = np.random.default_rng(sources)
+    net = snn.Network()
+    current = net.current("current", np.zeros(sources))
+    weights = rng.normal(0, 1, (targets, sources))
+    net.connect(current, net.population("cells", targets, snn.IF()), snn.Dense(weights))
+    amplitudes = rng.normal(0, 5, (batch, sources)) * (rng.random((batch, sources)) < 0.7)
+
+    def driven():
+        simulation = snn.Simulation(net, dt=1.0, batch=batch, weight_bits=24, threads=2)
+        simulation.set(current, amplitude=amplitudes)
+        simulation.run(2.0)
+        simulation.set(current, amplitude=-amplitudes)  # while it flows
+        return simulation._engine.tables, simulation._engine.memory.drives.copy(), simulation._engine.memory.flows
+
+    tables, multiplied, flows = driven()
+    assert (tables.amplified is not None) == tiles.available()
+    monkeypatch.setattr("snn.tiles.available", lambda: False)
+    tables, one_by_one, other_flows = driven()
+    assert tables.amplified is None
+    np.testing.assert_array_equal(multiplied, one_by_one)
+    np.testing.assert_array_equal(flows, multiplied)
+    np.testing.assert_array_equal(other_flows, one_by_one)
+    expected = -amplitudes @ weights.T
+    received = multiplied * simulation_quantum(tables)
+    np.testing.assert_allclose(received, expected, atol=1e-4)
+
+
+def simulation_quantum(tables):
+    """The unit of the only population's current."""
+    return tables.quanta[tables.nodes.quantum[0] + tables.nodes.ports[0]]

@@ -37,28 +37,37 @@ class Driving:
         self.bits = [self._bits(c) for c in range(len(inputs))]
 
     def drives(self, c: int, amplitudes: np.ndarray) -> np.ndarray:
-        """Return what amplitudes (samples, sources) in pA bring to each target, int64 (samples, targets).
+        """Return what amplitudes (samples, sources) in pA bring to each target, int64 (samples, targets)."""
+        drives = np.empty((len(amplitudes), int(self.tables.currents.size[c])), np.int64)  # pyright: ignore
+        self.drive(c, amplitudes, drives, 0)
+        return drives
+
+    def drive(self, c: int, amplitudes: np.ndarray, drives: np.ndarray, first: int) -> None:
+        """Write the same to ``drives[:, first:]``.
 
         They become integers as fine as sums of them times weights leave room for, sample by sample.
         """
         largest = np.abs(amplitudes).max(axis=1, initial=0.0)
         shift = np.where(largest > 0, self.bits[c] - np.frexp(largest)[1], 0).astype(np.int64)
         integers = np.rint(np.ldexp(amplitudes, shift[:, None])).astype(np.int64)
-        return self._drive(self.tables, c, np.ascontiguousarray(integers), shift)
+        self._drive(self.tables, c, np.ascontiguousarray(integers), shift, drives, first)
 
     def weights(self, c: int) -> np.ndarray:
         """Return the integer weights from each source to each target, int64 (sources, targets)."""
-        return self._drive(self.tables, c, np.eye(self.sources[c], dtype=np.int64), np.zeros(self.sources[c], np.int64))
+        ones = np.eye(self.sources[c], dtype=np.int64)
+        weights = np.empty((len(ones), int(self.tables.currents.size[c])), np.int64)  # pyright: ignore
+        self._drive(self.tables, c, ones, np.zeros(len(ones), np.int64), weights, 0)
+        return weights
 
-    def _drive(self, tables: kernel.Tables, c: int, amplitudes: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        drives = np.zeros((len(amplitudes), int(tables.currents.size[c])), np.int64)  # pyright: ignore
+    def _drive(
+        self, tables: kernel.Tables, c: int, amplitudes: np.ndarray, shift: np.ndarray, drives: np.ndarray, first: int
+    ) -> None:
         numbers, threads = np.arange(amplitudes.shape[1], dtype=np.int32), min(len(self.scratch), len(amplitudes))
 
         def work(share, counter):
-            kernel.drive(tables, c, amplitudes, shift, drives, numbers, self.scratch[share], share, threads)
+            kernel.drive(tables, c, amplitudes, shift, drives, first, numbers, self.scratch[share], share, threads)
 
         run_together(work, threads)
-        return drives
 
     def _bits(self, c: int) -> int:
         tables: Any = self.tables
@@ -68,7 +77,7 @@ class Driving:
             currents=tables.currents._replace(weights=np.abs(tables.currents.weights)),
             gathers=gathers and gathers._replace(weights=np.abs(gathers.weights)),
         )
-        reach = int(
-            self._drive(sizes, c, np.ones((1, self.sources[c]), np.int64), np.zeros(1, np.int64)).max(initial=0)
-        )
+        ones, drives = np.ones((1, self.sources[c]), np.int64), np.empty((1, int(tables.currents.size[c])), np.int64)
+        self._drive(sizes, c, ones, np.zeros(1, np.int64), drives, 0)
+        reach = int(drives.max(initial=0))
         return min(_AMPLITUDE_BITS, _SUM_BITS - reach.bit_length())

@@ -11,6 +11,7 @@ from snn.engines.contract import Spikes
 from snn.engines.grid import Grid
 from snn.engines.grid_cpu import kernel, plastic
 from snn.engines.grid_cpu.alone import marks_for, which_alone
+from snn.engines.grid_cpu.amplifying import Digits, make_amplified
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.driving import Driving
 from snn.engines.grid_cpu.gathering import Sorted, make_gathers
@@ -28,10 +29,11 @@ from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
 
 
-def tables_of(program: Program) -> tuple[Tables, tuple[Sorted, Products]]:
-    """Return a Program's tables as the time loop reads them, and a thread's space for sorted spikes and products."""
+def tables_of(program: Program) -> tuple[Tables, tuple[Sorted, Products, Digits]]:
+    """Return a Program's tables as the time loop reads them, and the space that a thread needs for some of them."""
     gathers, space = make_gathers(program)
     multiplied, products = make_multiplied(program, gathers)
+    amplified, digits = make_amplified(program)
     tables = Tables(
         program.nodes,
         program.slices,
@@ -50,9 +52,10 @@ def tables_of(program: Program) -> tuple[Tables, tuple[Sorted, Products]]:
         program.quanta,
         gathers,
         multiplied,
+        amplified,
         which_alone(program),
     )
-    return tables, (space, products)
+    return tables, (space, products, digits)
 
 
 class GridCpu(Grid):
@@ -155,12 +158,13 @@ class GridCpu(Grid):
     def _set_drive(self, c: int, amplitudes: np.ndarray) -> None:
         currents, nodes = self.program.currents, self.program.nodes
         place = slice(int(currents.first_drive[c]), int(currents.first_drive[c] + currents.size[c]))
-        drives = self.driving.drives(c, amplitudes)
-        if currents.start[c] < self.step <= currents.stop[c]:  # it flows now
+        flows_now = currents.start[c] < self.step <= currents.stop[c]
+        before = self.memory.drives[:, place].copy() if flows_now else None
+        self.driving.drive(c, amplitudes, self.memory.drives, place.start)
+        if before is not None:
             node = int(np.searchsorted(nodes.first_current, c, side="right")) - 1
             into = slice(int(nodes.flow[node]), int(nodes.flow[node] + nodes.size[node]))
-            self.memory.flows[:, into] += drives - self.memory.drives[:, place]
-        self.memory.drives[:, place] = drives
+            self.memory.flows[:, into] += self.memory.drives[:, place] - before
 
     # ---- time
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snn.engines.grid_cpu.alone import STEPS, run_alone, switch_currents
+from snn.engines.grid_cpu.amplifying import Digits, amplify
 from snn.engines.grid_cpu.calendar import Calendar, deliver_due, file_spikes
 from snn.engines.grid_cpu.delivery import deliver
 from snn.engines.grid_cpu.gathering import Sorted, StepSpikes, gather, gather_product
@@ -50,6 +51,7 @@ class Tables(NamedTuple):
     quanta: np.ndarray
     gathers: tuple | None  # likewise
     multiplied: tuple | None  # likewise
+    amplified: tuple | None  # likewise
     alone: np.ndarray | None  # likewise; uint8: for each block whether its slices are, see `snn.engines.grid_cpu.alone`
 
 
@@ -90,10 +92,11 @@ class Scratch(NamedTuple):
     sorted: Sorted
     spare: np.ndarray  # int64: a vector of sums
     products: Products
+    digits: Digits
 
 
-def make_scratch(space: tuple[Sorted, Products], words: int) -> Scratch:
-    """Return such space, with that for sorted spikes and products, and for so many words of marks in a step."""
+def make_scratch(space: tuple[Sorted, Products, Digits], words: int) -> Scratch:
+    """Return such space, with that for sorted spikes, products and digits, and for so many words of marks in a step."""
     return Scratch(
         np.empty(STRIP, np.uint8),
         np.empty((STEPS, words), np.uint64),
@@ -105,6 +108,7 @@ def make_scratch(space: tuple[Sorted, Products], words: int) -> Scratch:
         Sorted(*map(aligned, space[0])),
         np.empty(LANES, np.int64),
         Products(*map(aligned, space[1])),
+        Digits(*map(aligned, space[2])),
     )
 
 
@@ -302,7 +306,7 @@ def run(tables, groups, memory, span, scratch, counter, share, shares):
 
 
 @uncounted
-def drive(tables, c, amplitudes, shift, drives, ids, scratch, share, shares):
+def drive(tables, c, amplitudes, shift, drives, first, ids, scratch, share, shares):
     """Compute what each target of current `c` receives, in quanta of its port; all threads call this together.
 
     Parameters
@@ -310,8 +314,8 @@ def drive(tables, c, amplitudes, shift, drives, ids, scratch, share, shares):
     amplitudes : ndarray of int64 (samples, sources)
         Amplitudes as integers: 2^shift of them is 1 pA.
     shift : ndarray of int64 (samples,)
-    drives : ndarray of int64 (samples, targets)
-        Zeros, which are added to.
+    drives : ndarray of int64 (samples, ...)
+        Takes them, from column `first` on.
     ids : ndarray of int32 (sources,)
         0, 1, 2 ...
     """
@@ -319,23 +323,26 @@ def drive(tables, c, amplitudes, shift, drives, ids, scratch, share, shares):
     j, size, none = currents.projection[c], currents.size[c], scratch.zeros  # currents have no max-pooling
     begin, end = len(amplitudes) * share // shares, len(amplitudes) * (share + 1) // shares
     for sample in range(begin, end):
+        for i in range(size):
+            drives[sample, first + i] = 0
         for i in range(currents.first_synapse[c], currents.first_synapse[c + 1]):
-            drives[sample, currents.targets[i]] += currents.weights[i] * amplitudes[sample, currents.sources[i]]
-    if j >= 0 and not gather_product(tables, j, amplitudes, begin, end, drives, 0, size, scratch):
+            drives[sample, first + currents.targets[i]] += currents.weights[i] * amplitudes[sample, currents.sources[i]]
+    done = j < 0 or amplify(tables, j, amplitudes, begin, end, drives, first, size, scratch)
+    if not done and not gather_product(tables, j, amplitudes, begin, end, drives, first, size, scratch):
         for sample in range(begin, end):
             for source in range(amplitudes.shape[1]):
                 amount = amplitudes[sample, source]
                 if amount:
                     deliver(
                         tables.projections, tables.synapses.pattern_weights, j, ids, source, source + 1, amount,
-                        drives[sample], 0, none, none, 0, size,
+                        drives[sample], first, none, none, 0, size,
                     )  # fmt: skip
     for sample in range(begin, end):
         half = np.int64(1) << (shift[sample] - 1) if shift[sample] > 0 else np.int64(0)
         down = max(shift[sample], 0)
         for i in range(size):
-            total = drives[sample, i]
-            drives[sample, i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
+            total = drives[sample, first + i]
+            drives[sample, first + i] = (total + half) >> down if shift[sample] >= 0 else total << -shift[sample]
 
 
 @uncounted

@@ -17,7 +17,7 @@ from snn.jit import internal, only_with, prefer_wide_vectors
 from snn.memory import aligned
 from snn.program import Program
 from snn.program.tables import CONV2D, DENSE, SPIKE_TRAINS
-from snn.tiles import PIECE, PLANES, SIDE, SUMS, WIDTH, configure, products, release
+from snn.tiles import DEPTH, PIECE, PLANES, SIDE, SUMS, WIDTH, configure, copy_some, products, put_together, release
 
 STEPS = 2 * SIDE
 _ROOM = 4 * 2**20  # bytes of sums and images: they had better stay in the second-level cache
@@ -31,8 +31,9 @@ class Multiplied(NamedTuple):
     used: np.ndarray  # 1 for those that may be
     least: np.ndarray  # spikes in 32 steps for which it is worth it
     size: np.ndarray  # bytes of an image
-    gap: np.ndarray  # from one row of a window to the next
-    shape: np.ndarray  # (projections, 6): height, chunks of 64 of a row; outputs down and across; steps down and across
+    shape: np.ndarray  # (projections, 4): outputs down and across; steps down, in an image, and across, in a strip
+    chunks: np.ndarray  # 64 elements each, of all that one output looks at
+    strip: np.ndarray  # (projections, 3): convolution: rows of a window, columns of an image, and its channels
     targets: np.ndarray  # dense: all; convolution: channels
     row: np.ndarray  # sums of a step
     first_sum: np.ndarray
@@ -47,7 +48,9 @@ class Products(NamedTuple):
     """A thread's room for images and sums."""
 
     images: np.ndarray  # int8
+    strips: np.ndarray  # int8: of each step what a row of outputs looks at, column by column
     parts: np.ndarray  # int32: what one call of the unit gives
+    spare: np.ndarray  # int32: sums of a tile's targets
     sums: np.ndarray  # int32, projection by projection, step by step
     known: np.ndarray  # int64 (projections, 4): whose they are: slice, sample, first step, one past the last
 
@@ -64,15 +67,16 @@ def _splittable(program: Program) -> np.ndarray:
 
 
 def _no_room() -> Products:
-    return Products(np.empty(0, np.int8), np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, 4), np.int64))
+    small, numbers = np.empty(0, np.int8), np.empty(0, np.int32)
+    return Products(small, small, numbers, numbers, numbers, np.empty((0, 4), np.int64))
 
 
 def make_multiplied(program: Program, gathers: Gathers | None) -> tuple[Multiplied | None, Products]:
     """Return how to multiply, or None where nothing is, and the room a thread needs."""
     projections, count = program.projections, len(program.projections.kind)
-    names = Multiplied._fields[:10]
+    names = [name for name in Multiplied._fields[:11] if name not in ("shape", "strip")]
     rows: dict[str, np.ndarray] = {name: np.zeros(count, np.int64) for name in names}
-    rows["shape"] = np.zeros((count, 6), np.int64)
+    rows |= {"shape": np.zeros((count, 4), np.int64), "strip": np.zeros((count, 3), np.int64)}
     weights, elements, sums = [np.zeros(0, np.uint8)], [np.zeros(0, np.int32)], 0
     alone = _splittable(program)
     if gathers is None or not tiles.available():
@@ -88,8 +92,8 @@ def make_multiplied(program: Program, gathers: Gathers | None) -> tuple[Multipli
             continue
         if kind == DENSE:
             sources, targets = mine.shape
-            chunks = -(-sources // tiles.DEPTH)
-            shape, size, gap, reach = (1, chunks, 1, 1, 0, 0), chunks * tiles.DEPTH, 0, 1.0
+            chunks = -(-sources // DEPTH)
+            shape, strip, size, reach = (1, 1, 0, 0), (0, 0, 0), chunks * DEPTH, 1.0
             element = np.arange(sources)
         else:
             height, width, down, right, out_height, out_width, wide, places, channels = gathers.window[j]
@@ -101,30 +105,32 @@ def make_multiplied(program: Program, gathers: Gathers | None) -> tuple[Multipli
             )
             # Columns are those of tiles of 32 targets.
             element = cells // wide // f * wide * channels + columns // 32
-            size, gap = places * channels, wide * channels
-            chunks = -(-width * channels // tiles.DEPTH)
-            shape = height, chunks, out_height, out_width, down * gap, right * channels
+            size, strip = places * channels, (height, wide, channels)
+            chunks = -(-height * width * channels // DEPTH)
+            shape = out_height, out_width, down * wide * channels, right * height * channels
             reach = out_height * out_width * height * width / places
-        row = shape[2] * shape[3] * targets
-        if STEPS * (4 * row + size) > _ROOM:
+            mine = mine.transpose(1, 0, 2, 3)  # column by column, as in a strip
+        row = shape[0] * shape[1] * targets
+        if STEPS * (4 * row + size + np.prod(strip)) > _ROOM:
             continue
-        rows["used"][j], rows["size"][j], rows["gap"][j], rows["shape"][j] = 1, size, gap, shape
-        rows["least"][j] = np.prod(shape[:4]) * _CYCLES / (reach * _GATHERED[int(kind)])
+        rows["used"][j], rows["size"][j], rows["chunks"][j], rows["shape"][j] = 1, size, chunks, shape
+        rows["strip"][j], rows["least"][j] = (
+            strip,
+            chunks * shape[0] * shape[1] * _CYCLES / (reach * _GATHERED[int(kind)]),
+        )
         rows["targets"][j], rows["row"][j], rows["first_sum"][j] = targets, row, sums
         rows["first_element"][j], rows["first_weight"][j] = sum(map(len, elements)), sum(map(len, weights))
         elements.append(element.astype(np.int32))
-        # Every row of a window is filled up to whole tiles.
-        padded = np.zeros((shape[0], shape[1] * tiles.DEPTH, targets), np.int32)
-        mine = mine.reshape(shape[0], -1, targets)
-        padded[:, : mine.shape[1]] = mine
-        weights.append(tiles.planes_of(padded.reshape(-1, targets)))
+        weights.append(tiles.planes_of(mine.reshape(-1, targets)))
         sums += STEPS * row
     if not rows["used"].any():
         return None, _no_room()
     # What the last tiles read beyond an image is multiplied with zeros.
     space = Products(
-        np.zeros(STEPS * int(rows["size"].max()) + tiles.DEPTH, np.int8),
+        np.zeros(STEPS * int(rows["size"].max()) + DEPTH, np.int8),
+        np.zeros(STEPS * int(rows["strip"].prod(axis=1).max()) + DEPTH, np.int8),
         np.empty(PLANES * SUMS, np.int32),
+        np.empty(SIDE, np.int32),
         np.empty(sums, np.int32),
         np.full((count, 4), -1, np.int64),
     )
@@ -149,36 +155,59 @@ def _draw(multiplied, j, spikes, steps, images):
 
 
 @internal
-def _put_together(parts, sums, place, row, steps, width):
-    """Write what tiles of three planes say of so many targets to ``sums[place]`` on, a row a step."""
-    prefer_wide_vectors()
+def _put(parts, sums, place, row, steps, width, spare):
+    """Write what a tile of targets, of which there are `width`, says to ``sums[place]`` on, a row a step."""
     for step in range(steps):
-        at = step * SIDE
-        low, middle, high = parts[at:], parts[at + SUMS :], parts[at + 2 * SUMS :]
-        into = sums[place + step * row :]
+        if width == SIDE:
+            put_together(sums, place + step * row, parts, step * SIDE)
+            continue
+        put_together(spare, 0, parts, step * SIDE)
         for i in range(width):
-            into[i] = low[i] + (middle[i] << np.int32(8)) + (high[i] << np.int32(16))
+            sums[place + step * row + i] = spare[i]
+
+
+@internal
+def _cut(strip, images, size, begin, strips):
+    """Cut strips from the images of all steps: the rows that a row of outputs looks at, column by column.
+
+    So what one output looks at lies side by side. What is copied too far is written over by what follows.
+    """
+    height, wide, channels = strip[0], strip[1], strip[2]
+    place = 0
+    for step in range(STEPS):
+        for column in range(wide):
+            for row in range(height):
+                start = step * size + begin + (row * wide + column) * channels
+                for i in range(0, channels, SIDE):
+                    copy_some(strips, place + i, images, start + i)
+                place += channels
 
 
 @internal
 def _multiply(multiplied, j, steps, start, stop, room):
     shape, targets, size, row = multiplied.shape[j], multiplied.targets[j], multiplied.size[j], multiplied.row[j]
-    images, parts, sums, weights = room.images, room.parts, room.sums, multiplied.weights
-    height, chunks, down, right = shape[0], shape[1], shape[4], shape[5]
-    first = multiplied.first_sum[j]
-    end = targets if shape[2] * shape[3] > 1 else min(stop, targets)
+    parts, sums, weights, chunks, strip = (
+        room.parts,
+        room.sums,
+        multiplied.weights,
+        multiplied.chunks[j],
+        multiplied.strip[j],
+    )
+    left, stride, first = room.images, size, multiplied.first_sum[j]
+    if strip[0]:  # a convolution, of which all is computed
+        left, stride, start, stop = room.strips, strip[0] * strip[1] * strip[2], 0, targets
     configure(multiplied.configuration)
-    for low in range(start, end, WIDTH):
-        at = multiplied.first_weight[j] + low // WIDTH * height * chunks * PLANES * PIECE
-        for y in range(shape[2]):
-            for x in range(shape[3]):
-                begin = y * down + x * right
-                gap, second = multiplied.gap[j], SIDE * size
-                products(parts, images, begin, size, second, gap, height, weights, at, chunks)
-                place = first + (y * shape[3] + x) * targets + low
+    for y in range(shape[0]):
+        if strip[0]:
+            _cut(strip, room.images, size, y * shape[2], room.strips)
+        for low in range(start, min(stop, targets), WIDTH):
+            at = multiplied.first_weight[j] + low // WIDTH * chunks * PLANES * PIECE
+            for x in range(shape[1]):
+                products(parts, left, x * shape[3], stride, weights, at, chunks)
+                place = first + (y * shape[1] + x) * targets + low
                 for side in range(0, min(WIDTH, targets - low), SIDE):
                     tile = parts[side * WIDTH :]
-                    _put_together(tile, sums, place + side, row, steps, min(SIDE, targets - low - side))
+                    _put(tile, sums, place + side, row, steps, min(SIDE, targets - low - side), room.spare)
     release()
 
 
