@@ -175,11 +175,8 @@ class _Building:
                 if filled + count > len(drawer.rows):
                     rows.empty_drawer(drawer, filled, cursors[builder], keys)
                     filled = 0
-                sources, targets = one.edges(self.seed, portion)
-                weights, ports = one.weights(self.seed, first, count)
-                delays = synapses.delays_of(one.projection, first, count, self.dt, self.seed, one.stream + 2)
-                places, first_rows = self.places[one.target], self.first_rows[one.source]
-                rows.put_down(sources, targets, ports, weights, delays, *places, first_rows, drawer, filled)
+                ends, to = one.edges(self.seed, portion), (self.places[one.target], self.first_rows[one.source])
+                put_down(one, ends, first, *to, self.dt, self.seed, drawer, filled)
                 filled += count
             rows.empty_drawer(drawer, filled, cursors[builder], keys)
 
@@ -205,6 +202,24 @@ class _Building:
         words = keys.view(np.uint16)[: length + 1]
         words[length] = 0  # read by what looks one word beyond a row
         return words, begins
+
+
+def put_down(
+    one: Listed,
+    ends: tuple[np.ndarray, np.ndarray],
+    first: int,
+    places: Places,
+    first_rows: np.ndarray,
+    dt: float,
+    seed: int,
+    drawer: rows.Drawer,
+    filled: int,
+) -> None:
+    """Draw weights and delays of synapses from number `first` on, whose ends are known, and put them into a drawer."""
+    sources, targets = ends
+    weights, ports = one.weights(seed, first, len(sources))
+    delays = synapses.delays_of(one.projection, first, len(sources), dt, seed, one.stream + 2)
+    rows.put_down(sources, targets, ports, weights, delays, *places, first_rows, drawer, filled)
 
 
 def build_rows(

@@ -45,7 +45,7 @@ class Driving:
     def drive(self, c: int, amplitudes: np.ndarray, drives: np.ndarray, first: int) -> None:
         """Write the same to ``drives[:, first:]``.
 
-        They become integers as fine as sums of them times weights leave room for, sample by sample.
+        Amplitudes become integers as fine as sums of them times weights leave room for, sample by sample.
         """
         largest = np.abs(amplitudes).max(axis=1, initial=0.0)
         shift = np.where(largest > 0, self.bits[c] - np.frexp(largest)[1], 0).astype(np.int64)

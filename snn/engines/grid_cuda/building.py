@@ -15,7 +15,7 @@ from snn.engines.grid_cuda import drawing
 from snn.engines.grid_cuda.drawing import Delays, Rule, Weights
 from snn.network import Network
 from snn.program import rows, synapses
-from snn.program.building import Builder, Places, Rows, build_rows, number_rows, places_of, together
+from snn.program.building import Builder, Places, Rows, build_rows, number_rows, places_of, put_down, together
 from snn.program.delays import table_of
 from snn.program.lists import Listed
 from snn.random import Distribution, Normal
@@ -127,13 +127,11 @@ def _drawn_by_host(
         ends[portion] = one.edges(seed, portion)
 
     def make(portion: int) -> None:
-        sources, targets = ends[portion]
-        first, count = sum(len(sources) for sources, _ in ends[:portion]), len(sources)
-        weights, ports = one.weights(seed, first, count)
-        delays = synapses.delays_of(one.projection, first, count, dt, seed, one.stream + 2)
+        first, count = sum(len(sources) for sources, _ in ends[:portion]), len(ends[portion][0])
         found[portion] = np.empty(count, np.int32), np.empty(count, np.uint64)
-        drawer = rows.Drawer(*found[portion], *found[portion])
-        rows.put_down(sources, targets, ports, weights, delays, *places, first_rows, drawer, 0)
+        put_down(
+            one, ends[portion], first, places, first_rows, dt, seed, rows.Drawer(*found[portion], *found[portion]), 0
+        )
 
     together(find, one.portions, threads)
     together(make, one.portions, threads)
