@@ -129,8 +129,9 @@ class Simulation:
             self.program = lower_exact(network, 1 if on_card else threads)
             self.dt = self.program.window
             if on_card:
-                from snn.engines.exact_cuda import ExactCuda  # which needs numba-cuda
+                from snn.engines.exact_cuda import ExactCuda, prove  # which needs numba-cuda
 
+                prove(device)
                 self._engine: Any = ExactCuda(self.program, self.batch, seed, first_sample, device)
             else:
                 self._engine = ExactCpu(self.program, self.batch, threads, seed, first_sample)
@@ -341,8 +342,6 @@ class Simulation:
         ------
         ValidationError
             If there is no such sample, or the engine is not the grid engine.
-        BackendUnavailable
-            On a graphics card.
         """
         self._refuse_stairs("retire")
         if self.engine != "grid":

@@ -6,6 +6,7 @@ one writes.
 Collected by test_cuda.py only, in a process of its own, in which a team of threads is two of them.
 """
 
+import re
 import types
 
 import numpy as np
@@ -26,6 +27,7 @@ from devices import assert_equal  # noqa: E402
 from test_cuda import Paper  # noqa: E402
 
 from snn.engines.exact_cuda import engine as exact_cuda  # noqa: E402
+from snn.engines.exact_cuda import proof  # noqa: E402
 from snn.engines.grid_cuda import engine as grid_cuda  # noqa: E402
 from snn.engines.staircase_cuda import engine as staircase_cuda  # noqa: E402
 
@@ -54,6 +56,23 @@ class Interpreter(Paper):
         assert ptx.run(self.code_of(function, arguments), arguments, BLOCKS, THREADS, seed) == []
 
 
+class Contracting(Interpreter):
+    """One whose assembler adds to products before they are rounded, as assemblers and linkers do unless told not to."""
+
+    def code_of(self, function, arguments):
+        return "$L".join(map(contracted, super().code_of(function, arguments).split("$L")))
+
+
+def contracted(stretch):
+    """Contract the products and sums of some code that nothing jumps into."""
+    products = dict(re.findall(r"mul\.rn\.f64\s+(%\w+), (\S+, \S+);", stretch))
+    return re.sub(
+        r"add\.rn\.f64(\s+%\w+), (%\w+), (\S+);",
+        lambda add: f"fma.rn.f64{add[1]}, {products[add[2]]}, {add[3]};" if add[2] in products else add[0],
+        stretch,
+    )
+
+
 DEVICE = Interpreter(CARD)  # one for all tests, which keeps what has been compiled
 
 
@@ -63,7 +82,7 @@ def interpreter(monkeypatch):
     monkeypatch.setattr("numba.cuda.dispatcher.get_current_device", lambda: card)
     for engine in (grid_cuda, exact_cuda, staircase_cuda):
         monkeypatch.setattr(engine, "Device", DEVICE)
-    monkeypatch.setattr(exact_cuda, "TRUSTED", True)
+    monkeypatch.setattr("snn.engines.exact_cuda.prove", lambda device: None)
     monkeypatch.setattr(DEVICE, "launches", 0)
 
 
@@ -87,6 +106,22 @@ def test_the_exact_engine(delay, seed, monkeypatch):
     monkeypatch.setattr(DEVICE, "seed", seed)
     recording = assert_equal(test_exact.busy(delay=delay), [18.0, 3.7], batch=2, engine="exact")
     assert len(recording.spikes["exc"]) > 20
+
+
+def test_a_card_is_refused_where_the_compiler_contracts_products_and_sums(monkeypatch):
+    def network():
+        net = snn.Network(seed=1)
+        cells = snn.LIF(synapse="exponential", i_e=600.0, tau_syn=2.0)
+        exc = net.population("exc", 8, cells, initial={"v": snn.Uniform(0.0, 19.0)})
+        net.connect(exc, exc, snn.FixedInDegree(3), weight=60.0, delay=snn.Uniform(1.0, 3.0))
+        return net
+
+    monkeypatch.setattr(proof, "_network", network)
+    monkeypatch.setattr(proof, "_SAMPLES", 2)
+    proof.prove.__wrapped__("cuda")
+    monkeypatch.setattr(exact_cuda, "Device", Contracting(CARD))
+    with pytest.raises(snn.BackendUnavailable, match=r"of \d\d+ spikes of a small network.*are not"):
+        proof.prove.__wrapped__("cuda")
 
 
 def test_a_larger_network_on_the_exact_engine():

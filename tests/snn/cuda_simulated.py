@@ -7,6 +7,7 @@ compilation, which the simulator does not need, all of it takes seconds.
 import numpy as np
 import pytest
 import test_engine
+import test_retire
 import test_steps
 import test_varying
 from devices import assert_equal
@@ -174,7 +175,5 @@ def test_a_state_that_is_not_finite_names_the_neuron():
         simulation.run(5.0)
 
 
-def test_samples_cannot_leave():
-    simulation = snn.Simulation(plastic_network(), device="cuda", batch=2)
-    with pytest.raises(snn.BackendUnavailable, match="choose device='cpu'"):
-        simulation.retire([0])
+def test_samples_leave():
+    test_retire.assert_that_the_others_do_not_notice("cuda")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snn.cuda import SIMULATED, Device
+from snn.cuda import Device
 from snn.engines.exact_cpu.exact import MOST, Exact
 from snn.engines.exact_cpu.memory import FINE, FREE, GROW, RELEASE, RUNAWAY, WAKE, WITHIN, Neurons
 from snn.engines.exact_cuda.kernel import run
@@ -31,12 +31,8 @@ from snn.engines.exact_cuda.memory import (
     make_sizes,
     slips_with_room,
 )
-from snn.errors import BackendUnavailable, ResourceError
+from snn.errors import ResourceError
 from snn.program.exact import ExactProgram
-
-# On the one card that was at hand its spikes were not the CPU's to the last bit. Why is known, and mended; no card has
-# confirmed it yet: docs/cuda.md.
-TRUSTED = SIMULATED
 
 
 class ExactCuda(Exact):
@@ -54,18 +50,13 @@ class ExactCuda(Exact):
     Raises
     ------
     BackendUnavailable
-        If there is no such device, or it is a real one: see `TRUSTED`.
+        If there is no such device.
     ResourceError
         If the arrays do not fit into its memory, or it cannot hold the kernel.
     """
 
     def __init__(self, program: ExactProgram, batch: int, seed: int, first_sample: int, device: str):
         super().__init__(program, batch, seed)
-        if not TRUSTED:
-            raise BackendUnavailable(
-                f"device={device!r}: on a card the exact engine's spikes have not been those of the CPU to the last "
-                "bit; choose device='cpu', or engine='grid'"
-            )
         self.device = Device(device)
         first = np.array([group.first for group in program.groups], np.int64)
         tables = Tables(float(program.window), int(seed), program.runs, program.trains, first)

@@ -26,7 +26,7 @@ from snn.engines.grid_cuda.tables import (
     Span,
     lay_out,
 )
-from snn.errors import BackendUnavailable, ResourceError
+from snn.errors import ResourceError
 from snn.network import Network
 from snn.program import Group, Program
 from snn.program.building import Builder
@@ -123,6 +123,7 @@ class GridCuda(Grid):
         )
         entries, pieces = 2 * self.sizes.entries, 2 * self.sizes.pieces
         return Memory(
+            going=np.arange(batch),
             sums=np.zeros(layout.days * batch * program.slots, np.int64),
             flows=np.zeros(batch * program.flows, np.int64),
             marks=np.zeros(5 * TICKS // 4, np.int64),
@@ -187,13 +188,17 @@ class GridCuda(Grid):
         for name in _FILLED:
             self.device.overwrite(getattr(self.memory, name), np.zeros((), np.int64))
         self.device.overwrite(self.memory.last, np.full((), -1))
+        self.memory = self.memory._replace(going=self.device.upload(np.arange(self.batch)))
         for state, group in zip(self.states, self.program.groups, strict=True):
             for column, initial in zip(state, group.state, strict=True):
                 self.device.overwrite(column, initial)
 
     def retire(self, samples: np.ndarray) -> None:
-        """Refuse to leave samples as they are: here all go on."""
-        raise BackendUnavailable(f"retire: on {self.device.name} all samples of a batch go on; choose device='cpu'")
+        """Leave samples as they are until the next `reset`; what they record from now on is NaN."""
+        going, traces = self.device.download((self.memory.going, self.memory.traces))
+        traces[samples] = np.nan
+        self.device.overwrite(self.memory.traces, traces)
+        self.memory = self.memory._replace(going=self.device.upload(np.setdiff1d(going, samples)))
 
     def advance(self, goal: int) -> bool:
         """Run a span towards step `goal`; returns whether it is reached."""
@@ -218,7 +223,7 @@ class GridCuda(Grid):
         nodes, steps, places = self.program.nodes, [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for node in np.flatnonzero(nodes.kind == SPIKE_TRAINS):
             given, first = self.inputs[self.program.names[node]], int(nodes.size[:node].sum())
-            for sample in range(self.batch):
+            for sample in self.device.download(self.memory.going).tolist():
                 spikes = given[sample] if isinstance(given, list) else given
                 begin, end = np.searchsorted(spikes[:, 0], [span.first, span.last], side="right")
                 steps.append(spikes[begin:end, 0] - span.first - 1)

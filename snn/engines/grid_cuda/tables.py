@@ -155,6 +155,7 @@ class Sizes(NamedTuple):
 class Memory(NamedTuple):
     """What the time loop writes."""
 
+    going: np.ndarray  # int64: the samples that are simulated
     sums: np.ndarray  # int64 (days x samples x slots)
     flows: np.ndarray  # int64 (samples x neurons)
     marks: np.ndarray  # int64: see above

@@ -47,8 +47,9 @@ def _gamma(tables, memory, span, sample, node, i, k):
 @device_part("trains")
 def draw_trains(tables, memory, sizes, span, k, thread, threads):
     """Let all trains speak that spike in step `k`."""
-    for item in range(thread, sizes.samples * (sizes.units - sizes.neurons), threads):
-        sample, unit = item // (sizes.units - sizes.neurons), sizes.neurons + item % (sizes.units - sizes.neurons)
+    trains = sizes.units - sizes.neurons
+    for item in range(thread, len(memory.going) * trains, threads):
+        sample, unit = memory.going[item // trains], sizes.neurons + item % trains
         node, i = tables.units[unit, NODE], np.int64(tables.units[unit, NUMBER])
         kind = tables.nodes[node, KIND]
         spiked = False

@@ -96,8 +96,8 @@ def _record(tables, groups, memory, span, sample, unit, k):
 def update(tables, groups, memory, sizes, span, k, thread, threads):
     """Advance all neurons by step `k`, when what their synapses bring has arrived."""
     nodes, units, day = tables.nodes, tables.units, k % sizes.days * sizes.samples
-    for item in range(thread, sizes.samples * sizes.neurons, threads):
-        sample, unit = item // sizes.neurons, item % sizes.neurons
+    for item in range(thread, len(memory.going) * sizes.neurons, threads):
+        sample, unit = memory.going[item // sizes.neurons], item % sizes.neurons
         node, i, group, column = (
             units[unit, NODE],
             np.int64(units[unit, NUMBER]),
