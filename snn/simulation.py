@@ -126,15 +126,16 @@ class Simulation:
             if engine == "exact" and (dt is not None or weight_bits != 32):
                 given = ("dt", dt) if dt is not None else ("weight_bits", weight_bits)
                 raise ValidationError("Simulation", *given, 'nothing, or engine="grid"')
-            self.program = lower_exact(network, 1 if on_card else threads)
-            self.dt = self.program.window
             if on_card:
                 from snn.engines.exact_cuda import ExactCuda, prove  # which needs numba-cuda
 
                 prove(device)
+                self.program = lower_exact(network)
                 self._engine: Any = ExactCuda(self.program, self.batch, seed, first_sample, device)
             else:
+                self.program = lower_exact(network, threads)
                 self._engine = ExactCpu(self.program, self.batch, threads, seed, first_sample)
+            self.dt = self.program.window
         else:
             dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
             build = build_rows

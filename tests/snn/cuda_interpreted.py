@@ -116,6 +116,7 @@ def test_a_card_is_refused_where_the_compiler_contracts_products_and_sums(monkey
         net.connect(exc, exc, snn.FixedInDegree(3), weight=60.0, delay=snn.Uniform(1.0, 3.0))
         return net
 
+    monkeypatch.setattr(proof, "Device", str)
     monkeypatch.setattr(proof, "_network", network)
     monkeypatch.setattr(proof, "_SAMPLES", 2)
     proof.prove.__wrapped__("cuda")

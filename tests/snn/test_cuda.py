@@ -74,8 +74,9 @@ def test_what_is_no_device_is_refused(device):
 def test_without_a_card_the_error_says_what_to_do():
     net = snn.Network()
     net.population("cell", 1, snn.LIF())
-    with pytest.raises(snn.BackendUnavailable, match=r"device='cpu'"):
-        snn.Simulation(net, device="cuda:99")
+    for engine in ("grid", "exact"):
+        with pytest.raises(snn.BackendUnavailable, match=r"device='cpu'"):
+            snn.Simulation(net, engine=engine, device="cuda:99")
 
 
 def numbers_in(kind):
@@ -278,6 +279,7 @@ def test_a_card_whose_spikes_are_one_bit_off_is_refused(monkeypatch):
             return found
 
     monkeypatch.setattr(proof, "ExactCuda", Card)
+    monkeypatch.setattr(proof, "Device", str)
     proof.prove.__wrapped__("cuda")
     monkeypatch.setattr(Card, "off", True)
     with pytest.raises(snn.BackendUnavailable, match=r"2 are not; choose device='cpu', or engine='grid'"):

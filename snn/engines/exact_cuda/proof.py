@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from snn.connectivity import FixedInDegree
-from snn.cuda import SIMULATED
+from snn.cuda import SIMULATED, Device
 from snn.engines.contract import Spikes
 from snn.engines.exact_cpu import ExactCpu
 from snn.engines.exact_cpu.exact import Exact
@@ -45,7 +47,7 @@ def _spikes(engine: Exact) -> dict[str, Spikes]:
 
 def _differing(mine: Spikes, other: Spikes) -> int:
     """Return how many of a population's spikes are not, to the last bit, among the other ones."""
-    one, two = (set(zip(*(column.tolist() for column in spikes), strict=True)) for spikes in (mine, other))
+    one, two = (set(zip(*(np.asarray(column).tolist() for column in spikes), strict=True)) for spikes in (mine, other))
     return len(one ^ two)
 
 
@@ -65,6 +67,7 @@ def prove(device: str) -> None:
     """
     if SIMULATED:
         return
+    Device(device)  # where there is none, nothing is lowered in vain
     program = lower_exact(_network())
     on_card = _spikes(ExactCuda(program, _SAMPLES, 1, 0, device))
     on_cpu = _spikes(ExactCpu(program, _SAMPLES, 1, 1, 0))
