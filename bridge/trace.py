@@ -82,13 +82,16 @@ def trace(module: nn.Module, sample: torch.Tensor | np.ndarray) -> Graph:
 
 @contextmanager
 def _in_float64() -> Iterator[None]:
-    """Let the tensors that a forward makes by itself be of the type of its weights."""
+    """Let the tensors that a forward makes or converts by itself be of the type of its weights."""
     import torch
+
+    from bridge.operations import InFloat64
 
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        yield
+        with InFloat64():
+            yield
     finally:
         torch.set_default_dtype(before)
 
@@ -152,8 +155,7 @@ def _reference(module: Any) -> nn.Module:
         raise ValidationError(f"module must be a torch.nn.Module, not {type(module).__name__}")
     states = {}
     for name, part in module.named_modules():
-        if part._forward_hooks or part._forward_pre_hooks:
-            raise ConversionError(f"{name} ({type(part).__name__})", "has a forward hook", "Remove it before tracing")
+        _check_part(f"{name} ({type(part).__name__})" if name else type(part).__name__, part)
         # Results of an earlier run, such as the potentials of a neuron, hang on their history and refuse to be copied.
         for state in (*vars(part).values(), *part._buffers.values()):
             if isinstance(state, Tensor) and not state.is_leaf:
@@ -164,6 +166,7 @@ def _reference(module: Any) -> nn.Module:
         raise ConversionError(
             type(module).__name__, f"cannot be copied ({error})", "Keep only weights in it"
         ) from error
+    reference = _bare(reference)
     for part in reference.modules():
         for name, own in vars(part).items():
             if isinstance(own, Tensor) and own.is_floating_point():  # neither parameter nor buffer
@@ -171,6 +174,43 @@ def _reference(module: Any) -> nn.Module:
     kind = type(reference)
     alone = kind.__module__.startswith("torch.nn") and not list(reference.children())
     return nn.Sequential(reference) if alone or kind in RULES.modules else reference
+
+
+def _check_part(label: str, part: nn.Module) -> None:
+    """Refuse a part of a module that cannot be copied, or would not do in the copy what it does here."""
+    import torch
+    from torch.nn.parameter import UninitializedTensorMixin
+
+    if isinstance(part, torch.jit.ScriptModule):
+        raise ConversionError(label, "is TorchScript, which cannot be followed", "Give the module it was made of")
+    own = (*part.parameters(recurse=False), *part.buffers(recurse=False))
+    if any(isinstance(tensor, UninitializedTensorMixin) for tensor in own):
+        raise ConversionError(label, "has no weights yet", "Run the module on a sample before, and train it")
+    if part._forward_hooks or any(not _makes_weights(hook) for hook in part._forward_pre_hooks.values()):
+        raise ConversionError(label, "has a forward hook", "Remove it before tracing")
+
+
+def _makes_weights(hook: Any) -> bool:
+    """Whether a hook is PyTorch's own, of a weight that is computed before use: weight_norm, spectral_norm, prune."""
+    return type(hook).__module__.startswith("torch.nn.utils.") and hasattr(hook, "remove")
+
+
+def _bare(module: nn.Module) -> nn.Module:
+    """Take off what PyTorch puts around modules and weights, leaving what is computed as it is.
+
+    That is torch.compile, and hooks that make a weight out of others, in whose place comes what they make.
+    """
+    for name, part in reversed(list(module.named_modules(remove_duplicate=False))):  # what is inside, first
+        if type(part).__name__ == "OptimizedModule":  # its class would import the compiler
+            compiled: Any = part._orig_mod
+            if not name:
+                return compiled
+            module.set_submodule(name, compiled)
+        hooks: list[tuple[int, Any]] = list(part._forward_pre_hooks.items())
+        for key, hook in hooks:
+            hook.remove(part)
+            del part._forward_pre_hooks[key]
+    return module
 
 
 def _compare(graph: Graph, module: nn.Module, x: torch.Tensor, computed: np.ndarray, tracing: Any) -> None:

@@ -22,6 +22,7 @@ from bridge.operations import (
     refused,
     spiking,
 )
+from bridge.operations.precision import InFloat64
 from bridge.operations.tracing import RUNS, Rules, Tracing, differing, differs
 
 RULES = Rules(
@@ -50,4 +51,4 @@ RULES = Rules(
     opaque=spiking.OPAQUE,
 )
 
-__all__ = ["RULES", "RUNS", "Rules", "Tracing", "differing", "differs"]
+__all__ = ["RULES", "RUNS", "InFloat64", "Rules", "Tracing", "differing", "differs"]

@@ -5,6 +5,7 @@ import torch
 from modules import Forward, assert_same, image
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 from bridge import ConversionError, ValidationError, trace
 from bridge.nodes import AveragePool2d, BatchNorm, Conv2d, Dense, Flatten, Leaky, MaxPool2d, ReLU
@@ -137,6 +138,65 @@ def test_shared_layers_get_names_of_their_own():
 
 def test_a_parametrised_weight_is_the_one_computed():
     assert_same(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))), image(3, 4))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda layer: nn.utils.weight_norm(layer),
+        lambda layer: nn.utils.spectral_norm(layer).eval(),
+        lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+        lambda layer: prune.random_unstructured(prune.l1_unstructured(layer, "weight", 0.25), "bias", 0.5),
+    ],
+)
+def test_a_weight_that_a_hook_of_pytorch_makes_is_the_one_computed(made):
+    module = nn.Sequential(made(nn.Linear(4, 3)))
+    expected = module(image(3, 4)).detach()  # as in a training, whose graph hangs on the weight
+    hooks = list(module[0]._forward_pre_hooks)
+    np.testing.assert_allclose(trace(module, image(3, 4)).run(image(3, 4).numpy()), expected, rtol=1e-5)
+    assert list(module[0]._forward_pre_hooks) == hooks
+
+
+def test_a_compiled_module_is_the_one_that_was_compiled():
+    inner = nn.Sequential(nn.Linear(4, 6), nn.ReLU())
+    module = nn.Sequential(torch.compile(inner), nn.Linear(6, 2))
+    plain = nn.Sequential(inner, module[1])
+    x = image(3, 4)
+    expected = trace(plain, x).run(x.numpy())
+    for compiled in (module, torch.compile(plain)):
+        graph = trace(compiled, x)
+        assert list(graph.nodes) == ["input", "0.0", "0.1", "1"]
+        np.testing.assert_array_equal(graph.run(x.numpy()), expected)
+    assert module[0]._orig_mod is inner
+
+
+@pytest.mark.parametrize(
+    "cast",
+    [
+        lambda x: x.float(),
+        lambda x: x.half(),
+        lambda x: x.to(torch.float32),
+        lambda x: x.to(dtype=torch.bfloat16),
+        lambda x: x.type(torch.FloatTensor),
+        lambda x: x.type(torch.float32),
+    ],
+)
+def test_types_of_floats_are_nothing(cast):
+    def forward(self, x):
+        y = self.fc(cast(x) + torch.ones(4, dtype=torch.float32))
+        return F.linear(cast(y.softmax(1, dtype=torch.float32)), self.fc.weight.float().T)
+
+    assert_same_but_for_types(Forward(forward, fc=nn.Linear(4, 3)), image(3, 4))
+
+
+def assert_same_but_for_types(module, sample):
+    graph = trace(module, sample)
+    with torch.no_grad():
+        weight, bias, x = module.fc.weight.double(), module.fc.bias.double(), sample.double()
+        expected = F.linear(F.linear(x + 1.0, weight, bias).softmax(1), weight.T).numpy()
+    np.testing.assert_allclose(graph.run(sample.numpy()), expected, rtol=1e-12)
+    assert module.fc.weight.dtype == torch.float32
 
 
 def test_what_the_output_does_not_need_is_left_out():
@@ -344,6 +404,13 @@ def test_refuses_hooks():
     module[0].register_forward_hook(lambda *_: None)
     with pytest.raises(ConversionError, match=r"0 \(Linear\): has a forward hook"):
         trace(module, image(3, 4))
+
+
+def test_refuses_torchscript_and_weights_that_are_not_there():
+    with pytest.raises(ConversionError, match=r"0 \(RecursiveScriptModule\): is TorchScript"):
+        trace(nn.Sequential(torch.jit.script(nn.Linear(4, 2))), image(3, 4))
+    with pytest.raises(ConversionError, match=r"0 \(LazyLinear\): has no weights yet"):
+        trace(nn.Sequential(nn.LazyLinear(2)), image(3, 4))
 
 
 def test_an_in_place_change_is_found_by_comparing():
