@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.enclosure import REMEDY, ROUNDING, Ball, Step, Tables, enclose, is_bounded
-from bridge.errors import ConversionError
+from bridge.errors import ConversionError, ValidationError
 from bridge.graph import Graph
 from bridge.inference import check_samples
 from bridge.measurement import Observable
@@ -74,7 +74,7 @@ def certify(converted: Observable, samples: np.ndarray, *, threads: int = 1) -> 
     Raises
     ------
     ValidationError
-        If the samples are refused.
+        If the samples are refused, or `converted` is no converted network.
     ConversionError
         Naming the node, where there is no bound for one.
 
@@ -83,6 +83,8 @@ def certify(converted: Observable, samples: np.ndarray, *, threads: int = 1) -> 
     G. Singh, T. Gehr, M. Püschel, M. Vechev: An abstract domain for certifying neural networks. POPL 2019.
     H. Zhang et al.: Efficient neural network robustness certification with general activation functions. NeurIPS 2018.
     """
+    if not hasattr(converted, "observe"):
+        raise ValidationError(f"converted must be what bridge.convert returns, not {type(converted).__name__}")
     graph = converted.graph
     samples = check_samples(samples, graph.shapes()[graph.input])
     for name, node in graph.nodes.items():

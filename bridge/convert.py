@@ -13,7 +13,7 @@ from bridge import event
 from bridge.errors import ConversionError, ValidationError, positive_integer
 from bridge.event import EventConverted
 from bridge.graph import Graph
-from bridge.inference import check_samples
+from bridge.inference import as_array, check_samples
 from bridge.nodes import Leaky
 from bridge.passes import activate_first, fold_batchnorm, merge_pooling
 from bridge.rate import Converted, RateOptions, TakenOver, convert_by_rate, take_over_graph
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ann import SpikingNetwork
 
+MOST = 2**16  # steps or levels: more than sixteen bits say of an activation
 _TRACED = 1000  # samples that are looked at, at most
 
 
@@ -81,15 +82,16 @@ def convert(
     module : torch.nn.Module
         In evaluation mode or not, it is left as it is. By rate of linear layers, activations like ReLU and max-pooling,
         with residual connections and concatenations or without.
-    samples : ndarray (samples, *shape)
+    samples : ndarray or tensor (samples, *shape)
         Calibration data, such as some training images; at most 1,000 are used.
     method : {"rate", "event"}
     steps : int
-        By rate: T, the steps in which a layer may fire; 32 by default.
+        By rate: T, the steps in which a layer may fire; 32 by default, at most 65,536.
     options : RateOptions, optional
         By rate: thresholds, reset, input and more; the defaults are what was measured to lose least.
     levels : int
-        By event: K, the events of either sign that a neuron of an activation says at most; 32 by default.
+        By event: K, the events of either sign that a neuron of an activation says at most; 32 by default, at most
+        65,536.
     allow : collection of str
         By event: what may be said by graded events, which carry a number and are not all-or-none: "product" for
         all products of two values, or kinds or names of nodes, such as "LSTM". What needs them and is not allowed is
@@ -118,14 +120,13 @@ def convert(
     """
     if method not in ("rate", "event"):
         raise ValidationError(f"method must be 'rate' or 'event', not {method!r}")
-    unused = (
-        {"steps": steps, "options": options} if method == "event" else {"levels": levels, "allow": tuple(allow) or None}
-    )
+    unused = {"steps": steps, "options": options} if method == "event" else {"levels": levels, "allow": allow or None}
     for name, value in unused.items():
         if value is not None:
             raise ValidationError(f"{name} does not go with method={method!r}; leave it out")
-    steps = positive_integer("steps", 32 if steps is None else steps)
-    levels = positive_integer("levels", 32 if levels is None else levels)
+    steps = positive_integer("steps", 32 if steps is None else steps, MOST)
+    levels = positive_integer("levels", 32 if levels is None else levels, MOST)
+    samples = as_array(samples)
     traced, graph = prepare(module, samples)
     if method == "event":
         return event.convert_graph(traced, graph, samples[:_TRACED], levels, allow)
@@ -168,7 +169,7 @@ def take_over(module: nn.Module, samples: np.ndarray, *, steps: int | None = Non
         return _take_over_whole(module, samples)
     if steps is None:
         raise ValidationError("steps must be given: the module is one time step")
-    return _take_over_step(module, samples, positive_integer("steps", steps))
+    return _take_over_step(module, as_array(samples), positive_integer("steps", steps, MOST))
 
 
 def _take_over_step(module: nn.Module, samples: np.ndarray, steps: int) -> Converted:
@@ -187,11 +188,12 @@ def _take_over_whole(module: SpikingNetwork, samples: np.ndarray) -> TakenOver:
 
     def given(samples: np.ndarray) -> np.ndarray:
         """Return what neurons are given, in the precision of the training: spikes are a matter of rounding."""
-        x = torch.as_tensor(np.asarray(samples))
+        x = torch.as_tensor(as_array(samples))
         with torch.no_grad():
             return kept.given(x.long() if kept.vocabulary else x.to(kind)).double().numpy()
 
-    samples = check_samples(samples, kept.input_shape or np.shape(samples)[1:])
+    samples = as_array(samples)
+    samples = check_samples(samples, kept.input_shape or samples.shape[1:])
     steps = np.moveaxis(given(samples[:_TRACED]), 0, 1)
     taken = _take_over_step(kept.body, steps.reshape(-1, *steps.shape[2:]), kept.steps)
     fields = {field.name: getattr(taken, field.name) for field in dataclasses.fields(Converted) if field.init}

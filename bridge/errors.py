@@ -61,8 +61,10 @@ def refuse(errors: Sequence[ConversionError]) -> None:
         raise ConversionError(first.node, first.reason, first.remedy, *others)
 
 
-def positive_integer(name: str, value: object) -> int:
-    """Return an argument that must be an integer of at least 1, or refuse it by name."""
+def positive_integer(name: str, value: object, most: int | None = None) -> int:
+    """Return an argument that must be an integer of at least 1, and at most so much, or refuse it by name."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValidationError(f"{name} must be a positive integer, not {value!r}")
+    if most is not None and value > most:
+        raise ValidationError(f"{name} must be at most {most:,}, not {value:,}")
     return int(value)

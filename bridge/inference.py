@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -90,9 +91,25 @@ def joined(parts: list[Inference]) -> Inference:
     )
 
 
-def check_samples(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def as_array(samples: Any) -> np.ndarray:
+    """Return samples, which may be a tensor of PyTorch or lists, as an array of real numbers, or refuse them."""
+    if hasattr(samples, "detach"):
+        samples = samples.detach().cpu()
+        samples = samples.double() if samples.is_floating_point() else samples
+    try:
+        array = np.asarray(samples)
+    except ValueError:
+        raise ValidationError("samples must be an array of numbers; these lists are not all as long") from None
+    if array.dtype.kind not in "biufc":
+        raise ValidationError(f"samples must be an array of numbers, not {type(samples).__name__} ({array.dtype})")
+    if array.dtype.kind == "c":
+        raise ValidationError(f"samples must be real, not {array.dtype}: give real and imaginary parts as channels")
+    return array
+
+
+def check_samples(samples: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Return samples (samples, *shape) as float64, or refuse them."""
-    samples = np.asarray(samples, np.float64)
+    samples = as_array(samples).astype(np.float64, copy=False)
     if samples.shape[1:] != shape or samples.size == 0:
         sizes = ", ".join(map(str, shape))
         raise ValidationError(f"samples must have shape (samples >= 1, {sizes}), not {samples.shape}")

@@ -170,6 +170,10 @@ def measure(
             raise ValidationError(
                 f"labels must be {len(samples)} integers, one a sample, not {labels.dtype} of shape {labels.shape}"
             )
+        outputs = prod(graph.shapes()[graph.output])
+        if labels.min() < 0 or labels.max() >= outputs:
+            found = f"{labels.min()} to {labels.max()}"
+            raise ValidationError(f"labels must lie in 0 ... {outputs - 1}, as the network's outputs, not {found}")
     graph.evaluate(samples[:1])  # refuses spiking neurons before anything is simulated
     tally, done = _Tally(converted), 0
     for observation in converted.observe(samples, threads=threads):

@@ -251,8 +251,8 @@ class EventConverted:
 
         Unless what came of the `whole` network is wanted, only the output is sure to be there.
         """
-        batch = min(positive_integer("batch", batch), max(1, len(samples)))
         samples = check_samples(samples, self.graph.nodes[self.input].output_shape())
+        batch = min(positive_integer("batch", batch), len(samples))
         if self._kept.get("arguments") != (batch, threads):  # to lower a network takes longer than to run it once
             self._kept["simulation"] = snn.Simulation(self.network, engine="exact", batch=batch, threads=threads)
             self._kept["arguments"] = batch, threads

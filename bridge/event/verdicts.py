@@ -45,6 +45,8 @@ def refuse_graded(graph: Graph, allow: Collection[str]) -> None:
     """
     if isinstance(allow, str):
         raise ValidationError(f'allow must be several names, such as ("{allow}",), not the text {allow!r}')
+    if not isinstance(allow, Collection):
+        raise ValidationError(f'allow must be names, such as ("product",), not {allow!r}')
     kinds = sorted(kind.__name__ for kind in GRADED)
     for name in allow:
         if name != "product" and name not in kinds and name not in graph.nodes:

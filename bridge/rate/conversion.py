@@ -49,7 +49,9 @@ def convert_by_rate(
     ConversionError
         If a part of the graph has no counterpart; it names the node and what would do.
     """
-    steps, options = positive_integer("steps", steps), options or RateOptions()
+    steps, options = positive_integer("steps", steps), RateOptions() if options is None else options
+    if not isinstance(options, RateOptions):
+        raise ValidationError(f"options must be bridge.RateOptions(...), not {options!r}")
     graph, after = without_end(graph)
     require_nodes(graph)
     recurrent = absorb_masks(graph)

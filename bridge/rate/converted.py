@@ -417,8 +417,13 @@ def quantised_twin(converted: Converted, samples: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValidationError
-        If the samples have another shape or are not finite.
+        If the samples have another shape or are not finite, or `converted` is not by rate.
     """
+    if not isinstance(converted, Converted):
+        remedy = "a network by event has converted.twin(samples)"
+        raise ValidationError(
+            f"converted must be what bridge.convert makes by rate, not {type(converted).__name__}; {remedy}"
+        )
     graph = converted.graph
     samples = check_samples(samples, graph.shapes()[graph.input])
     batches = (samples[i : i + _BATCH] for i in range(0, len(samples), _BATCH))

@@ -166,6 +166,13 @@ def test_latency_takes_the_lowest_of_equals():
 BAD_STEPS = [True, 0, -1, 2.5, "8"]
 
 
+def test_refuses_more_steps_and_levels_than_anything_needs():
+    with pytest.raises(ValidationError, match="steps must be at most 65,536, not 1,000,000"):
+        convert(perceptron(), samples(3, 6), steps=10**6)
+    with pytest.raises(ValidationError, match="levels must be at most 65,536, not 65,537"):
+        convert(perceptron(), samples(3, 6), method="event", levels=2**16 + 1)
+
+
 @pytest.mark.parametrize("steps", BAD_STEPS)
 def test_refuses_steps(steps):
     x = samples(3, 6)
@@ -194,8 +201,10 @@ def with_nan(index):
         (samples(3, 5), r"0 \(Linear\)"),
         (samples(0, 6), "not empty"),
         (np.zeros(6), "of shape"),
-        (np.zeros((2, 6), complex), "real"),
-        (None, "array of numbers"),
+        (np.zeros((2, 6), complex), "samples must be real, not complex128"),
+        (None, "samples must be an array of numbers, not NoneType"),
+        (np.array(["a"]), "samples must be an array of numbers"),
+        ([[1.0] * 6, [1.0]], "not all as long"),
     ],
 )
 def test_refuses_samples_to_convert_with(x, says):
@@ -210,6 +219,9 @@ def test_refuses_samples_to_convert_with(x, says):
         (samples(3, 5), r"samples must have shape \(samples >= 1, 6\), not \(3, 5\)"),
         (samples(0, 6), r"samples must have shape \(samples >= 1, 6\), not \(0, 6\)"),
         (np.zeros(6), r"not \(6,\)"),
+        (np.zeros((3, 6), complex), "samples must be real, not complex128"),
+        ("a", "samples must be an array of numbers, not str"),
+        (None, "samples must be an array of numbers, not NoneType"),
     ],
 )
 def test_refuses_samples_to_run(x, says):
@@ -219,7 +231,18 @@ def test_refuses_samples_to_run(x, says):
     with pytest.raises(ValidationError, match=says):
         quantised_twin(converted, x)
     with pytest.raises(ValidationError, match=says):
-        convert_by_rate(converted.traced, converted.graph, x, 2)
+        convert(perceptron(), samples(3, 6), method="event").run(x)
+
+
+def test_samples_may_be_tensors():
+    x = torch.tensor(samples(3, 6), dtype=torch.float32)
+    module = perceptron()
+    plain = convert(module, x.numpy(), steps=2)
+    expected = plain.run(x.numpy()).scores
+    for tensor in (x, x.clone().requires_grad_(), x.double()):
+        converted = convert(module, tensor, steps=2)
+        np.testing.assert_array_equal(converted.run(tensor).scores, expected)
+    assert np.isfinite(plain.run(x.bfloat16()).scores).all()
 
 
 @pytest.mark.parametrize("batch", [0, 2.5, True])
@@ -285,6 +308,9 @@ def test_by_event_a_network_says_what_its_twin_does():
         ({"levels": 4}, "levels does not go with method='rate'"),
         ({"allow": ("product",)}, "allow does not go with method='rate'"),
         ({"method": "event", "levels": 0}, "levels must be a positive integer"),
+        ({"method": "event", "allow": 7}, "allow must be names, such as .*, not 7"),
+        ({"allow": 7}, "allow does not go with method='rate'"),
+        ({"options": {"wait": 0}}, r"options must be bridge.RateOptions\(...\), not {'wait': 0}"),
     ],
 )
 def test_refuses_arguments_of_another_method(options, message):
@@ -309,3 +335,11 @@ def test_every_refused_node_is_named(method):
     graded = ["norm (LayerNorm)", "mul (Multiply)"]
     smooth = ["gelu (GELU)", "sigmoid (Sigmoid)"]
     assert nodes == (graded if method == "event" else [smooth[0], graded[0], smooth[1], graded[1]])
+
+
+def test_what_is_for_the_other_method_is_refused():
+    converted = convert(perceptron(), samples(3, 6), method="event", levels=4)
+    with pytest.raises(ValidationError, match=r"not EventConverted; a network by event has converted.twin"):
+        quantised_twin(converted, samples(3, 6))
+    with pytest.raises(ValidationError, match=r"converted must be what bridge.convert returns, not Sequential"):
+        bridge.certify(perceptron(), samples(3, 6))

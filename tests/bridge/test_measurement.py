@@ -176,6 +176,13 @@ def test_refuses_labels(real, labels):
         converted.measure(data.x_test[:3], labels)
 
 
+@pytest.mark.parametrize("labels", [[0, 1, 10], [-1, 0, 1]])
+def test_refuses_labels_of_no_class(real, labels):
+    converted, data = real
+    with pytest.raises(ValidationError, match=r"labels must lie in 0 ... 9, as the network's outputs, not .* to "):
+        converted.measure(data.x_test[:3], labels)
+
+
 def test_refuses_samples(real):
     converted, data = real
     with pytest.raises(ValidationError, match="samples must"):
