@@ -179,12 +179,12 @@ def _reference(module: Any) -> nn.Module:
 def _check_part(label: str, part: nn.Module) -> None:
     """Refuse a part of a module that cannot be copied, or would not do in the copy what it does here."""
     import torch
-    from torch.nn.parameter import UninitializedTensorMixin
+    from torch.nn.parameter import is_lazy
 
     if isinstance(part, torch.jit.ScriptModule):
         raise ConversionError(label, "is TorchScript, which cannot be followed", "Give the module it was made of")
     own = (*part.parameters(recurse=False), *part.buffers(recurse=False))
-    if any(isinstance(tensor, UninitializedTensorMixin) for tensor in own):
+    if any(is_lazy(tensor) for tensor in own):
         raise ConversionError(label, "has no weights yet", "Run the module on a sample before, and train it")
     if part._forward_hooks or any(not _makes_weights(hook) for hook in part._forward_pre_hooks.values()):
         raise ConversionError(label, "has a forward hook", "Remove it before tracing")
