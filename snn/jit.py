@@ -95,7 +95,7 @@ def compiled(function: Callable | None = None, *, cache: bool = True, **options:
     """
     if function is None:
         return lambda inner: compiled(inner, cache=cache, **options)
-    options = {"nogil": True, "error_model": "numpy", **options}
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
     dispatcher: Any = numba.njit(**options)(function)
     if not cache or not hasattr(dispatcher, "_cache"):  # NUMBA_DISABLE_JIT=1 leaves functions as they are
         return dispatcher
@@ -116,7 +116,7 @@ def shared(function: Callable, **options: Any) -> Callable:
 
     Tests compare the two forms bit by bit, which `compiled` does not allow: it leaves only the compiled one.
     """
-    options = {"error_model": "numpy", **options}
+    options = {"error_model": "numpy", "no_cfunc_wrapper": True, **options}
 
     @overload(function, jit_options=options)  # pyright: ignore[reportArgumentType]
     @functools.wraps(function)  # Numba wants the very signature
@@ -142,7 +142,7 @@ def by_class(**options: Any) -> Callable[[Callable], Any]:
     **options
         Numba's, such as ``forceinline=True`` for small functions on hot paths.
     """
-    options = {"error_model": "numpy", **options}
+    options = {"error_model": "numpy", "no_cfunc_wrapper": True, **options}
 
     def declare(asked: Callable) -> Any:
         answers: dict[type, Callable] = {}

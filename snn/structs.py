@@ -73,7 +73,7 @@ def _address(context, builder, reference, value, position):
     return cgutils.gep_inbounds(builder, builder.bitcast(value, kind.as_pointer()), 0, position + reference.skipped)
 
 
-def _item(context, builder, reference, value, position):
+def item_of(context, builder, reference, value, position):
     """Return an item of a tuple passed by reference: its address, if it is a tuple itself."""
     address = _address(context, builder, reference, value, position)
     if isinstance(reference.structure[position + reference.skipped], types.BaseTuple):
@@ -95,7 +95,7 @@ class _Fields(AttributeTemplate):
 @lower_getattr_generic(Reference)
 def _field(context, builder, reference, value, name):
     position = reference.structure.fields.index(name)
-    item = _item(context, builder, reference, value, position)
+    item = item_of(context, builder, reference, value, position)
     return impl_ret_borrowed(context, builder, _seen(reference.structure[position]), item)
 
 
@@ -122,7 +122,7 @@ def head(typing_context, items):
     """Return the first item of a tuple passed by reference."""
 
     def generate(context, builder, signature, arguments):
-        return _item(context, builder, items, arguments[0], 0)
+        return item_of(context, builder, items, arguments[0], 0)
 
     return _seen(items.structure[items.skipped])(items), generate
 

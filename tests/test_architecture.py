@@ -22,6 +22,7 @@ FLOORS = [
         "lanes",
         "tiles",
         "structs",
+        "groups",
         "cuda_cache",
         "cuda",
         "arithmetic",

@@ -200,18 +200,18 @@ def test_amplitudes_are_multiplied_in_the_matrix_unit_as_one_by_one(sources, tar
         simulation.set(current, amplitude=amplitudes)
         simulation.run(2.0)
         simulation.set(current, amplitude=-amplitudes)  # while it flows
-        return simulation._engine.tables, simulation._engine.memory.drives.copy(), simulation._engine.memory.flows
+        return simulation._engine, simulation._engine.memory.drives.copy(), simulation._engine.memory.flows
 
-    tables, multiplied, flows = driven()
-    assert (tables.amplified is not None) == tiles.available()
+    engine, multiplied, flows = driven()
+    assert (engine.driving.tables.amplified is not None) == tiles.available()
     monkeypatch.setattr("snn.tiles.available", lambda: False)
-    tables, one_by_one, other_flows = driven()
-    assert tables.amplified is None
+    engine, one_by_one, other_flows = driven()
+    assert engine.driving.tables.amplified is None
     np.testing.assert_array_equal(multiplied, one_by_one)
     np.testing.assert_array_equal(flows, multiplied)
     np.testing.assert_array_equal(other_flows, one_by_one)
     expected = -amplitudes @ weights.T
-    received = multiplied * simulation_quantum(tables)
+    received = multiplied * simulation_quantum(engine.tables)
     np.testing.assert_allclose(received, expected, atol=1e-4)
 
 

@@ -16,10 +16,13 @@ from snn.engines.exact_cpu.memory import (
     RECORDED,
     RUNAWAY,
     WHO,
+    functions,
     make_memory,
     make_neurons,
     with_room,
 )
+from snn.engines.exact_cpu.neuron import arrive, settle_one
+from snn.engines.exact_cpu.wakes import look
 from snn.engines.threads import run_together
 from snn.memory import require
 from snn.program.exact import ExactProgram
@@ -54,8 +57,9 @@ class ExactCpu(Exact):
         self.memories = [
             make_memory(self.program, self.threads, first_sample + sample, MOST) for sample in range(self.batch)
         ]
+        self._table = functions.taking(arrive, look, settle_one, tables=self.tables, memory=self.memories[0])
         for groups, memory in zip(self.groups, self.memories, strict=True):
-            kernel.begin(self.tables, groups, memory)
+            kernel.begin(self.tables, self._table(groups), memory)
 
     def _run(self, until: int, stop: float) -> None:
         for sample in range(self.batch):
@@ -63,7 +67,7 @@ class ExactCpu(Exact):
 
     def _run_one(self, sample: int, until: int, stop: float) -> None:
         while True:
-            memory, groups = self.memories[sample], self.groups[sample]
+            memory, groups = self.memories[sample], self._table(self.groups[sample])
 
             def work(share, counter, memory=memory, groups=groups):
                 kernel.run(self.tables, groups, memory, counter, share, self.threads, until, stop)
@@ -96,4 +100,4 @@ class ExactCpu(Exact):
 
     def _changed(self, group: int) -> None:
         for groups, memory in zip(self.groups, self.memories, strict=True):
-            kernel.look_again(self.tables, groups, memory, self.window_number)
+            kernel.look_again(self.tables, self._table(groups), memory, self.window_number)

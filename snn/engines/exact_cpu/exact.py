@@ -11,7 +11,7 @@ import numpy as np
 
 from snn.engines.contract import Spikes
 from snn.engines.exact_cpu import kernel
-from snn.engines.exact_cpu.memory import STATE, Neurons, Tables
+from snn.engines.exact_cpu.memory import STATE, Neurons, Tables, functions
 from snn.errors import NumericalError
 from snn.program.exact import ExactProgram
 
@@ -53,6 +53,7 @@ class Exact(ABC):
         self.tables = Tables(
             program.window, program.neurons, seed, program.runs, program.trains, program.shares, program.blocks, groups
         )
+        self._states = functions.taking(kernel.bring_one, kernel.read_one)
         self.parameters = [group.parameters for group in program.groups]
         self.groups: list[tuple[Neurons, ...]] = []  # of each sample, on the host
 
@@ -164,7 +165,7 @@ class Exact(ABC):
         self._fetch(g)
         for sample, groups in enumerate(self.groups):
             out = np.empty((size, max(len(group.state) for group in groups)))
-            kernel.read(self.tables, groups, first, first + size, self.window_number, self.offset, out)
+            kernel.read(self.tables, self._states(groups), first, first + size, self.window_number, self.offset, out)
             found[sample] = out[:, fields.index(variable)]
             if variable == "v":
                 origin = np.asarray(groups[g].parameters.origin)
@@ -189,7 +190,7 @@ class Exact(ABC):
             self._fetch(g)
         self.parameters[group] = parameters
         for sample, groups in enumerate(self.groups):
-            kernel.bring(self.tables, groups, self.window_number, self.offset)
+            kernel.bring(self.tables, self._states(groups), self.window_number, self.offset)
             mine = _of_sample(parameters, sample)
             groups[group].rows[:, STATE] += np.asarray(groups[group].parameters.origin) - mine.origin
             self.groups[sample] = (*groups[:group], groups[group]._replace(parameters=mine), *groups[group + 1 :])

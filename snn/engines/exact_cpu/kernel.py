@@ -6,9 +6,7 @@ thread takes its block of neurons through it, and all meet at its end.
 
 from __future__ import annotations
 
-from typing import Any
-
-from numba.extending import overload
+from numba.core import types
 
 from snn.arithmetic import fma
 from snn.engines.exact_cpu.memory import (
@@ -36,37 +34,20 @@ from snn.engines.exact_cpu.memory import (
     UNUSED,
     WINDOW,
     WITHIN,
+    functions,
 )
-from snn.engines.exact_cpu.neuron import arrive, settle
+from snn.engines.exact_cpu.neuron import arrive, settle_one
 from snn.engines.exact_cpu.slips import count_runs, file_events, gather, sort
 from snn.engines.exact_cpu.trains import begin_trains, run_trains
 from snn.engines.exact_cpu.wakes import look, take_out
 from snn.engines.threads import meet
 from snn.jit import internal, prefetch_near, uncounted
 from snn.neurons.flow import advance, hold
-from snn.structs import by_reference, fetch, head, load, read_row, tail, write_row
+from snn.structs import by_reference, fetch, load, read_row, write_row
 
 _AHEAD = 4  # slips between asking for a run's place in memory, for its synapses, and delivering it
 _LINE, _LINES = 8, 6  # weights in a cache line, and lines that are asked for; the hardware guesses the rest
-_UNCOUNTED: Any = {"_nrt": False, "error_model": "numpy"}
-
-
-def with_group(groups, g, function, *arguments):
-    """Call ``function(groups[g], ...)``; groups are of different types, so compiled code takes them one by one."""
-    return function(groups[g], *arguments)
-
-
-@overload(with_group, jit_options=_UNCOUNTED)
-def _with_group_compiled(groups, g, function, *arguments):
-    if len(groups) == 1:
-        return lambda groups, g, function, *arguments: function(head(groups), *arguments)
-
-    def choose(groups, g, function, *arguments):
-        if g == 0:
-            return function(head(groups), *arguments)
-        return with_group(tail(groups), g - 1, function, *arguments)
-
-    return choose
+_int, _float = types.intp, types.float64
 
 
 @internal
@@ -86,7 +67,7 @@ def _deliver(tables, groups, memory, block, now, stop):
         run, sign = due[counts[NEXT]] >> 1, 1.0 - 2.0 * (due[counts[NEXT]] & 1)
         first, end = runs.synapse[run], runs.synapse[run + 1]
         at = offsets[counts[NEXT]]
-        with_group(groups, runs.group[run], arrive, tables, memory, block, now, at, first, end, sign)
+        arrive(groups, runs.group[run], tables, memory, block, now, at, first, end, sign)
         counts[NEXT] += 1
 
 
@@ -95,7 +76,7 @@ def _look_at_all(tables, groups, memory, block, now):
     """Find out for all neurons of a block in which window to look at them."""
     for n in range(tables.neurons):
         if tables.blocks[n] == block:
-            with_group(groups, tables.groups[n], look, tables, memory, block, n, now)
+            look(groups, tables.groups[n], tables, memory, block, n, now)
 
 
 @internal
@@ -103,7 +84,7 @@ def _look_within(tables, groups, memory, block, now, stop):
     """Let neurons fire that do so by themselves up to offset `stop` of a window that goes on after it."""
     n = memory.heads[block, now % RING]
     while n >= 0:
-        with_group(groups, tables.groups[n], settle, tables, memory, block, n, now, stop)
+        settle_one(groups, tables.groups[n], tables, memory, block, n, now, stop)
         n = memory.following[n]
 
 
@@ -113,8 +94,8 @@ def _close(tables, groups, memory, block, now):
     while memory.heads[block, now % RING] >= 0:
         n = memory.heads[block, now % RING]
         take_out(memory, block, n)
-        with_group(groups, tables.groups[n], settle, tables, memory, block, n, now, tables.window)
-        with_group(groups, tables.groups[n], look, tables, memory, block, n, now + 1)
+        settle_one(groups, tables.groups[n], tables, memory, block, n, now, tables.window)
+        look(groups, tables.groups[n], tables, memory, block, n, now + 1)
 
 
 @internal
@@ -210,18 +191,20 @@ def run(tables, groups, memory, counter, block, blocks, until, stop):
 
 
 @internal
-def _state_at(tables, group, i, now, s):
+def _state_at(length, group, i, now, s):
     """Return a neuron's parameters and its state at offset `s` of window `now`, if nothing else happens till then."""
     rows = group.rows
     p, state = load(fetch(group.parameters), 0, i), read_row(fetch(group.state), rows, i, STATE)
-    t = max(fma(float(now) - rows[i, WINDOW], tables.window, s - rows[i, OFFSET]), 0.0)
+    t = max(fma(float(now) - rows[i, WINDOW], length, s - rows[i, OFFSET]), 0.0)
     return p, hold(p, state, t) if rows[i, RELEASE] != FREE else advance(p, state, t)
 
 
+@functions.of(types.none, _float, _int, _int, _float)
 @internal
-def _bring_one(group, tables, n, now, s):
+def bring_one(group, length, n, now, s):
+    """Bring neuron `n`, of a group, to offset `s` of window `now`; windows are so long."""
     i = n - group.first
-    _, state = _state_at(tables, group, i, now, s)
+    _, state = _state_at(length, group, i, now, s)
     write_row(group.rows, i, STATE, state)
     group.rows[i, WINDOW], group.rows[i, OFFSET] = float(now), s
 
@@ -231,7 +214,7 @@ def bring(tables, groups, now, s):
     """Bring all neurons to offset `s` of window `now`, before their parameters change."""
     tables, groups = by_reference(tables), by_reference(groups)
     for n in range(tables.neurons):
-        with_group(groups, tables.groups[n], _bring_one, tables, n, now, s)
+        bring_one(groups, tables.groups[n], tables.window, n, now, s)
 
 
 @uncounted
@@ -242,10 +225,12 @@ def look_again(tables, groups, memory, now):
         _look_at_all(tables, groups, memory, block, now)
 
 
+@functions.of(types.none, _float, _int, _int, _float, types.Array(types.float64, 2, "C"), _int)
 @internal
-def _read_one(group, tables, n, now, s, out, place):
+def read_one(group, length, n, now, s, out, place):
+    """Write the state of neuron `n`, of a group, at offset `s` of window `now` to a row of `out`."""
     i = n - group.first
-    _, state = _state_at(tables, group, i, now, s)
+    _, state = _state_at(length, group, i, now, s)
     write_row(out, place, 0, state)
 
 
@@ -254,4 +239,4 @@ def read(tables, groups, first, end, now, s, out):
     """Write the states of neurons `first` .. `end - 1` at offset `s` of window `now` to the rows of `out`."""
     tables, groups = by_reference(tables), by_reference(groups)
     for n in range(first, end):
-        with_group(groups, tables.groups[n], _read_one, tables, n, now, s, out, n - first)
+        read_one(groups, tables.groups[n], tables.window, n, now, s, out, n - first)

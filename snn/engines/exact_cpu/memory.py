@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from snn.groups import GroupFunctions
 from snn.program.exact import GIVEN, ExactProgram
 
 WINDOW, OFFSET, WAKE, RELEASE, STATE = range(5)  # columns of a neuron's row; the state from STATE on
@@ -88,6 +89,9 @@ class Neurons(NamedTuple):
     state: Any  # zeros: only the class counts
     arrivals: Any  # likewise
     first: int  # first neuron among all sources
+
+
+functions = GroupFunctions()
 
 
 def make_neurons(program: ExactProgram) -> tuple[Neurons, ...]:

@@ -6,10 +6,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numba.core import types
 from numba.extending import overload
 
 from snn.arithmetic import fma
-from snn.engines.exact_cpu.memory import CODE, FREE, RUNAWAY, SPIKES, STATE, WHO
+from snn.engines.exact_cpu.memory import CODE, FREE, RUNAWAY, SPIKES, STATE, WHO, functions
 from snn.engines.exact_cpu.wakes import put_in, wake_window
 from snn.jit import inlined, internal, prefetch_near
 from snn.neurons.flow import above, advance, crossing, earliest, fire, hold, receive, receive_held, update
@@ -17,6 +18,7 @@ from snn.program.exact import UPDATE
 from snn.program.runs import PORT_BITS
 from snn.structs import fetch, load, only, read_row, write_row
 
+_int, _float = types.intp, types.float64
 _AHEAD = 12  # synapses between asking for a neuron's row and using it
 
 
@@ -117,6 +119,10 @@ def settle(group, tables, memory, block, n, now, s):
     write_row(rows, i, STATE, state)
 
 
+settle_one = functions.of(types.none, "tables", "memory", _int, _int, _int, _float)(settle)
+
+
+@functions.of(types.none, "tables", "memory", _int, _int, _float, _int, _int, _float)
 @internal
 def arrive(group, tables, memory, block, now, s, first, end, sign):
     """Let the events of synapses `first` .. `end - 1` arrive at offset `s` of window `now`."""

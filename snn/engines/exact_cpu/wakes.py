@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 
+from numba.core import types
+
 from snn.arithmetic import fma
-from snn.engines.exact_cpu.memory import FREE, OFFSET, RELEASE, RING, STATE, WAKE, WINDOW
+from snn.engines.exact_cpu.memory import FREE, OFFSET, RELEASE, RING, STATE, WAKE, WINDOW, functions
 from snn.jit import internal, shared
 from snn.neurons.flow import above, advance, earliest
 from snn.structs import fetch, load, read_row
@@ -69,6 +71,7 @@ def wake_from(length, p, state, window, offset, here):
     return wake
 
 
+@functions.of(types.none, "tables", "memory", types.intp, types.intp, types.intp)
 @internal
 def look(group, tables, memory, block, n, now):
     """Find out from which window on, `now` or later, neuron `n`, of a group, might fire, and file it there."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snn.engines.grid_cpu.update import update_alone_group
-from snn.jit import internal, only_with
+from snn.engines.grid_cpu.update import update_alone
+from snn.jit import internal
 from snn.lanes import MARKS, list_marked
 from snn.program import Program
 from snn.program.tables import NEURONS
@@ -16,14 +16,14 @@ from snn.program.tables import NEURONS
 STEPS = 64  # at a time: the marks of so many are kept
 
 
-def which_alone(program: Program) -> np.ndarray | None:
-    """Return for each block whether its slices are alone, uint8; None where no block's are."""
+def which_alone(program: Program) -> np.ndarray:
+    """Return for each block whether its slices are alone, uint8."""
     nodes, plastic = program.nodes, program.plastic
     reached = (nodes.kind != NEURONS) | np.isin(np.arange(len(nodes.kind)), program.probes.node)
     for first in (nodes.first_incoming, nodes.first_noise):
         reached |= np.diff(first) > 0
     bundles = np.diff(program.banks.first_bundle)
-    if program.varying.anything:
+    if program.varying.anything or len(plastic.source):
         reached[:] = True
     found = np.zeros(len(program.blocks.first_bank) - 1, np.uint8)
     for block in range(len(found)):
@@ -31,12 +31,12 @@ def which_alone(program: Program) -> np.ndarray | None:
         mine = program.slices.node[program.blocks.slices[first:end]]
         listed = bundles[slice(*program.blocks.first_bank[block : block + 2])].any()
         found[block] = len(mine) > 0 and not listed and not reached[mine].any()
-    return found if found.any() and not len(plastic.source) else None
+    return found
 
 
-def marks_for(program: Program, alone: np.ndarray | None) -> int:
+def marks_for(program: Program, alone: np.ndarray) -> int:
     """Return how many words the marks of a slice in a step need."""
-    if alone is None:
+    if not alone.any():
         return 0
     return int(-(-(program.slices.stop - program.slices.start).max() // MARKS))
 
@@ -68,7 +68,7 @@ def _steady(tables, node, k, last):
     return last
 
 
-@only_with("alone")
+@internal
 def run_alone(tables, groups, memory, span, sample, block, first, last, scratch):
     """Run a block of one sample through steps `first` .. `last`, if its slices are alone.
 
@@ -87,7 +87,7 @@ def run_alone(tables, groups, memory, span, sample, block, first, last, scratch)
         while k <= last:
             switch_currents(tables, memory, sample, s, k)
             steps = _steady(tables, node, k, last) - k + 1
-            update_alone_group(
+            update_alone(
                 groups, nodes.group[node], sample, nodes.offset[node], start, stop, memory.flows[sample],
                 nodes.flow[node] + start, unit, k, steps, nodes.active_from[node], nodes.active_until[node],
                 scratch.currents, scratch.flags, marks,

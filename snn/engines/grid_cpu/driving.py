@@ -18,8 +18,7 @@ class Driving:
 
     Parameters
     ----------
-    tables : Tables
-        Those of the CPU's time loop.
+    tables : Driven
     inputs : list of ndarray
         What the source of each current brings; only its size counts.
     scratch : list of Scratch
@@ -31,7 +30,7 @@ class Driving:
         How many bits amplitudes of each current may have: sums of them times weights must stay in 62.
     """
 
-    def __init__(self, tables: kernel.Tables, inputs: list[np.ndarray], scratch: list[kernel.Scratch]):
+    def __init__(self, tables: kernel.Driven, inputs: list[np.ndarray], scratch: list[kernel.Scratch]):
         self.tables, self.scratch = tables, scratch
         self.sources = [source.shape[-1] for source in inputs]
         self.bits = [self._bits(c) for c in range(len(inputs))]
@@ -60,7 +59,7 @@ class Driving:
         return weights
 
     def _drive(
-        self, tables: kernel.Tables, c: int, amplitudes: np.ndarray, shift: np.ndarray, drives: np.ndarray, first: int
+        self, tables: kernel.Driven, c: int, amplitudes: np.ndarray, shift: np.ndarray, drives: np.ndarray, first: int
     ) -> None:
         numbers, threads = np.arange(amplitudes.shape[1], dtype=np.int32), min(len(self.scratch), len(amplitudes))
 

@@ -15,8 +15,9 @@ from snn.engines.grid_cpu.amplifying import Digits, make_amplified
 from snn.engines.grid_cpu.calendar import clear, copy, make_calendar, restore
 from snn.engines.grid_cpu.driving import Driving
 from snn.engines.grid_cpu.gathering import Sorted, make_gathers
-from snn.engines.grid_cpu.kernel import Memory, Span, Tables
+from snn.engines.grid_cpu.kernel import Driven, Memory, Span, Tables
 from snn.engines.grid_cpu.multiplying import Products, make_multiplied
+from snn.engines.grid_cpu.update import functions, record, update, update_alone
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.threads import run_together
 from snn.errors import ResourceError
@@ -29,8 +30,8 @@ from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 _SPAN_BYTES = 256 * 2**20  # room for the spikes and traces of one span; pages never reached cost nothing
 
 
-def tables_of(program: Program) -> tuple[Tables, tuple[Sorted, Products, Digits]]:
-    """Return a Program's tables as the time loop reads them, and the space that a thread needs for some of them."""
+def tables_of(program: Program) -> tuple[Tables, Driven, tuple[Sorted, Products, Digits]]:
+    """Return a Program's tables as compiled code reads them, and the space that a thread needs for some of them."""
     gathers, space = make_gathers(program)
     multiplied, products = make_multiplied(program, gathers)
     amplified, digits = make_amplified(program)
@@ -52,10 +53,10 @@ def tables_of(program: Program) -> tuple[Tables, tuple[Sorted, Products, Digits]
         program.quanta,
         gathers,
         multiplied,
-        amplified,
         which_alone(program),
     )
-    return tables, (space, products, digits)
+    driven = Driven(program.projections, program.synapses, program.currents, gathers, amplified)
+    return tables, driven, (space, products, digits)
 
 
 class GridCpu(Grid):
@@ -83,7 +84,9 @@ class GridCpu(Grid):
         super().__init__(program, batch, seed)
         self.threads = min(threads, batch * int(np.diff(program.stages.first_block).max()))
         self.first_sample = first_sample
-        self.tables, self._space = tables_of(program)
+        self.tables, driven, self._space = tables_of(program)
+        alone, recorded = bool(self.tables.alone.any()), len(program.probes.node) > 0
+        self._table = functions.taking(update, *[update_alone] * alone, *[record] * recorded)
         try:
             self._allocate()
         except ResourceError:
@@ -93,7 +96,7 @@ class GridCpu(Grid):
                 f"no memory for {batch} samples of {int(program.nodes.size.sum()):,} neurons and "
                 f"{program.slots:,} sums; choose a smaller batch"
             ) from None
-        self.driving = Driving(self.tables, [program.inputs[name] for name in program.current_sources], self.scratch)
+        self.driving = Driving(driven, [program.inputs[name] for name in program.current_sources], self.scratch)
         courses, shifts = scaled(program.varying.courses, self.driving.bits)
         self.memory = self.memory._replace(shifts=shifts)
         varying = program.varying._replace(courses=courses) if program.varying.anything else None
@@ -199,14 +202,15 @@ class GridCpu(Grid):
             kernel.carry(memory.ids, memory.ends, memory.first_place, self.last_steps, self.history)
         span = Span(self.step, steps, self.history, self.seed, self.first_sample)
         self._give_trains(span)
-        groups = tuple(
+        groups = [
             Group(*self._needed(parameters, state), group.arrivals)
             for parameters, state, group in zip(self.parameters, self.states, self.program.groups, strict=True)
-        )
+        ]
+        table = self._table(groups)
         memory = self.memory
 
         def work(share, counter):
-            kernel.run(self.tables, groups, memory, span, self.scratch[share], counter, share, self.threads)
+            kernel.run(self.tables, table, memory, span, self.scratch[share], counter, share, self.threads)
 
         run_together(work, self.threads)
         self.last_steps = steps

@@ -20,7 +20,7 @@ from snn.engines.grid_cpu.multiplying import Products, forget, multiply
 from snn.engines.grid_cpu.noise import poisson_noise, varying_noise
 from snn.engines.grid_cpu.plastic import PlasticMemory, arrive_by_plastic_list
 from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
-from snn.engines.grid_cpu.update import read_state, update_group
+from snn.engines.grid_cpu.update import record, update
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents
 from snn.engines.threads import meet
 from snn.jit import internal, uncounted
@@ -51,8 +51,17 @@ class Tables(NamedTuple):
     quanta: np.ndarray
     gathers: tuple | None  # likewise
     multiplied: tuple | None  # likewise
+    alone: np.ndarray  # uint8: for each block whether its slices are, see `snn.engines.grid_cpu.alone`
+
+
+class Driven(NamedTuple):
+    """The tables that say what currents bring, as `drive` reads them."""
+
+    projections: tuple
+    synapses: tuple
+    currents: tuple
+    gathers: tuple | None  # none, if nothing is
     amplified: tuple | None  # likewise
-    alone: np.ndarray | None  # likewise; uint8: for each block whether its slices are, see `snn.engines.grid_cpu.alone`
 
 
 class Memory(NamedTuple):
@@ -202,9 +211,11 @@ def _record(tables, groups, memory, span, sample, s, k):
         every = probes.every[p]
         if probes.node[p] == node and k % every == 0:
             row = k // every - span.first // every - 1
-            for i in range(max(probes.start[p], slices.start[s]), min(probes.stop[p], slices.stop[s])):
-                value = read_state(groups, nodes.group[node], probes.variable[p], sample, nodes.offset[node] + i)
-                memory.traces[sample, row, probes.first[p] + i - probes.start[p]] = value
+            start, stop = max(probes.start[p], slices.start[s]), min(probes.stop[p], slices.stop[s])
+            record(
+                groups, nodes.group[node], probes.variable[p], sample, nodes.offset[node] + start,
+                memory.traces, row, probes.first[p] + start - probes.start[p], stop - start,
+            )  # fmt: skip
 
 
 @internal
@@ -240,7 +251,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, last, scratch):
         flows, flow, pace = scratch.zeros, 0, 0
         if nodes.flowing[node]:
             flows, flow, pace = memory.flows[sample], nodes.flow[node] + slices.start[s], STRIP
-        place = update_group(
+        place = update(
             groups,
             nodes.group[node],
             sample,
@@ -319,6 +330,7 @@ def drive(tables, c, amplitudes, shift, drives, first, ids, scratch, share, shar
     ids : ndarray of int32 (sources,)
         0, 1, 2 ...
     """
+    tables, scratch = by_reference(tables), by_reference(scratch)
     currents = tables.currents
     j, size, none = currents.projection[c], currents.size[c], scratch.zeros  # currents have no max-pooling
     begin, end = len(amplitudes) * share // shares, len(amplitudes) * (share + 1) // shares

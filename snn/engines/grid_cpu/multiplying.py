@@ -72,7 +72,7 @@ def _no_room() -> Products:
 
 
 def make_multiplied(program: Program, gathers: Gathers | None) -> tuple[Multiplied | None, Products]:
-    """Return how to multiply, or None where nothing is, and the room a thread needs."""
+    """Return how to multiply, or None where nothing can be, and the room a thread needs."""
     projections, count = program.projections, len(program.projections.kind)
     names = [name for name in Multiplied._fields[:11] if name not in ("shape", "strip")]
     rows: dict[str, np.ndarray] = {name: np.zeros(count, np.int64) for name in names}
@@ -123,8 +123,13 @@ def make_multiplied(program: Program, gathers: Gathers | None) -> tuple[Multipli
         elements.append(element.astype(np.int32))
         weights.append(tiles.planes_of(mine.reshape(-1, targets)))
         sums += STEPS * row
-    if not rows["used"].any():
-        return None, _no_room()
+    more: dict[str, np.ndarray] = {
+        "elements": np.concatenate(elements),
+        "weights": aligned(np.concatenate(weights)),
+        "configuration": tiles.configuration(),
+    }
+    if not rows["used"].any():  # still the tables, so that what gathers is compiled once
+        return Multiplied(**rows, **more), _no_room()
     # What the last tiles read beyond an image is multiplied with zeros.
     space = Products(
         np.zeros(STEPS * int(rows["size"].max()) + DEPTH, np.int8),
@@ -134,10 +139,7 @@ def make_multiplied(program: Program, gathers: Gathers | None) -> tuple[Multipli
         np.empty(sums, np.int32),
         np.full((count, 4), -1, np.int64),
     )
-    found = aligned(np.concatenate(weights))
-    return Multiplied(
-        **rows, elements=np.concatenate(elements), weights=found, configuration=tiles.configuration()
-    ), space
+    return Multiplied(**rows, **more), space
 
 
 @internal

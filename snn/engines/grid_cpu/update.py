@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import overload
 
+from snn.groups import GroupFunctions
 from snn.jit import internal, prefer_wide_vectors, with_plain_form
 from snn.lanes import MARKS, fill_up, list_flagged, marks_of
 from snn.neurons import step
 from snn.random import STRIP
-from snn.structs import fetch, head, load, only, store, tail
+from snn.structs import fetch, load, number_of, only, store
+
+functions = GroupFunctions()
+_int = types.intp
+_sums, _quanta, _flags, _ids, _marks, _traces = (
+    types.Array(kind, dimensions, "C")
+    for kind, dimensions in (
+        (types.int64, 1),
+        (types.float64, 1),
+        (types.uint8, 1),
+        (types.int32, 1),
+        (types.uint64, 2),
+        (types.float64, 3),
+    )
+)
 
 
 def _plain_take(prototype, sums, first, stride, flows, flow, quanta, port):
@@ -50,6 +64,9 @@ def take(typing_context, prototype, sums, first, stride, flows, flow, quanta, po
     return prototype(prototype, sums, integer, integer, flows, integer, quanta, integer), generate
 
 
+@functions.of(
+    _int, _int, _int, _int, _int, _sums, _int, _sums, _int, _int, _quanta, _int, types.boolean, _flags, _ids, _int
+)
 @internal
 def update(
     group, sample, offset, start, stop, sums, slot, flows, flow, pace, quanta, quantum, armed, flags, ids, place
@@ -96,6 +113,9 @@ def update(
     return place
 
 
+@functions.of(
+    types.none, _int, _int, _int, _int, _sums, _int, types.float64, _int, _int, _int, _int, _quanta, _flags, _marks
+)
 @internal
 def update_alone(
     group,
@@ -150,64 +170,10 @@ def update_alone(
                 marks[row, word + w] = marks_of(flags, MARKS * w)
 
 
-def _by_group(function):
-    """Return a function that calls another on ``groups[g]``.
-
-    Groups are of different types, so compiled code takes them one by one.
-    """
-
-    def call(groups, g, *arguments):
-        return function(groups[g], *arguments)
-
-    @overload(call)
-    def _compiled(groups, g, *arguments):
-        if len(groups) == 1:
-            return lambda groups, g, *arguments: function(head(groups), *arguments)
-
-        def choose(groups, g, *arguments):
-            if g == 0:
-                return function(head(groups), *arguments)
-            return call(tail(groups), g - 1, *arguments)
-
-        return choose
-
-    return call
-
-
-update_group, update_alone_group = _by_group(update), _by_group(update_alone)
-
-
-def read(columns, i, row, column):
-    """Return one number of the i-th array of a tuple."""
-    return float(columns[i][row, column])
-
-
-@overload(read)
-def _read_compiled(columns, i, row, column):
-    if len(columns) == 1:
-        return lambda columns, i, row, column: float(head(columns)[row, column])
-
-    def choose(columns, i, row, column):
-        if i == 0:
-            return float(head(columns)[row, column])
-        return read(tail(columns), i - 1, row, column)
-
-    return choose
-
-
-def read_state(groups, g, i, row, column):
-    """Return one number of the i-th state variable of ``groups[g]``."""
-    return read(groups[g].state, i, row, column)
-
-
-@overload(read_state)
-def _read_state_compiled(groups, g, i, row, column):
-    if len(groups) == 1:
-        return lambda groups, g, i, row, column: read(head(groups).state, i, row, column)
-
-    def choose(groups, g, i, row, column):
-        if g == 0:
-            return read(head(groups).state, i, row, column)
-        return read_state(tail(groups), g - 1, i, row, column)
-
-    return choose
+@functions.of(types.none, _int, _int, _int, _traces, _int, _int, _int)
+@internal
+def record(group, variable, sample, column, traces, row, first, count):
+    """Copy a state variable of so many neurons from `column` on to ``traces[sample, row, first : ...]``."""
+    state = fetch(group.state)
+    for i in range(count):
+        traces[sample, row, first + i] = number_of(load(state, sample, column + i), variable)

@@ -76,7 +76,7 @@ class GridCuda(Grid):
         super().__init__(program, batch, seed)
         self.device, self.counting = Device(device), counting
         self._read: dict[tuple[int, str], np.ndarray] = {}  # state variables of groups, downloaded since the last span
-        tables, space = tables_of(program)
+        _, tables, space = tables_of(program)
         driving = [program.inputs[name] for name in program.current_sources]
         self.driving = Driving(tables, driving, [on_cpu.make_scratch(space, 0) for _ in range(threads)])
         layout = lay_out(program, self.driving)
