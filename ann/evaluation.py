@@ -37,13 +37,16 @@ def evaluate(model: nn.Module, x: ArrayLike, batch_size: int = BATCH_SIZE) -> ND
     Raises
     ------
     ValidationError
-        If an argument is not as said above, or the model cannot take the samples.
+        If an argument is not as said above, samples are not finite, or the model cannot take them.
     """
     batch_size = check_integer("batch_size", batch_size, 1)
     tokens = isinstance(x, np.ndarray) and x.dtype == np.int64
     samples = np.asarray(x, dtype=np.int64 if tokens else np.float32)
     if samples.ndim < 2 or samples.size == 0:
         raise ValidationError("x", f"array of shape {samples.shape}", "samples of shape (n, ...), n > 0")
+    if not tokens and not np.isfinite(samples).all():
+        first = int(np.argwhere(~np.isfinite(samples))[0][0])
+        raise ValidationError("x", f"sample {first} with NaN or infinity", "finite values")
     device = find_device(model)
     outputs = []
     with evaluating(model), torch.no_grad():
@@ -71,11 +74,7 @@ def predict(model: nn.Module, x: ArrayLike, batch_size: int = BATCH_SIZE) -> NDA
     ValidationError
         As `evaluate`, and if the model does not return a score for each class.
     """
-    scores = evaluate(model, x, batch_size)
-    if scores.ndim != 2:
-        raise ValidationError("model", f"output {scores.shape}", "scores of shape (batch, classes)")
-    # NumPy promises the first of equals; PyTorch does not.
-    return scores.argmax(axis=1).astype(np.int64)
+    return _classes(_scores(model, x, batch_size))
 
 
 def accuracy(model: nn.Module, x: ArrayLike, y: ArrayLike, batch_size: int = BATCH_SIZE) -> float:
@@ -91,18 +90,23 @@ def accuracy(model: nn.Module, x: ArrayLike, y: ArrayLike, batch_size: int = BAT
     Raises
     ------
     ValidationError
-        As `evaluate`, and if `x` and `y` differ in length.
+        As `evaluate`, and if `x` and `y` differ in length, or `y` has a class that the model does not score.
     """
     labels, count = np.asarray(y), len(np.asarray(x))
     if labels.shape != (count,):
         raise ValidationError(
             "y", f"array of shape {labels.shape}", f"one class number for each of the {count} samples"
         )
-    return float((predict(model, x, batch_size) == labels).mean())
+    scores = _scores(model, x, batch_size)
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        raise ValidationError("y", f"{labels.min()} to {labels.max()}", f"class numbers in 0 ... {scores.shape[1] - 1}")
+    return float((_classes(scores) == labels).mean())
 
 
 def find_device(model: nn.Module) -> torch.device:
-    """Return the device of a model's first parameter, or the CPU if it has none."""
+    """Return the device of a model's first parameter, or the CPU if it has none; refuse what is no model."""
+    if not isinstance(model, nn.Module):
+        raise ValidationError("model", type(model).__name__, "a torch.nn.Module")
     parameter = next(model.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
 
@@ -117,6 +121,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def _scores(model: nn.Module, x: ArrayLike, batch_size: int) -> NDArray[np.float32]:
+    scores = evaluate(model, x, batch_size)
+    if scores.ndim != 2:
+        raise ValidationError("model", f"output {scores.shape}", "scores of shape (batch, classes)")
+    return scores
+
+
+def _classes(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    # NumPy promises the first of equals; PyTorch does not.
+    return scores.argmax(axis=1).astype(np.int64)
 
 
 def _call(model: nn.Module, batch: torch.Tensor) -> torch.Tensor:

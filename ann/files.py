@@ -63,7 +63,8 @@ def read_tensors(path: Path, content_format: str, writer: str) -> dict[str, Any]
         content = torch.load(path, map_location="cpu", weights_only=True)
     # A damaged or foreign file fails in whatever way the parser happens to meet it.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # The first sentence of what PyTorch says: the next ones tell how to run the code.
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path} cannot be read ({reason}). Whole pickled modules are refused, since reading one runs its code: "
             f"write the file with {writer}"

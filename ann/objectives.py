@@ -57,6 +57,8 @@ def check_outputs(model: nn.Module, data: Dataset) -> None:
     ValidationError
         If no parameter can be trained, the model cannot take a sample, or has another number of outputs.
     """
+    if not isinstance(data, Dataset):
+        raise ValidationError("data", type(data).__name__, "an ann.Dataset, as ann.load and ann.from_arrays give")
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValidationError("model", type(model).__name__, "a model with parameters to train")
     if isinstance(model, HasObjective) and not tells_classes(model, data):

@@ -127,6 +127,10 @@ def convert(
     steps = positive_integer("steps", 32 if steps is None else steps, MOST)
     levels = positive_integer("levels", 32 if levels is None else levels, MOST)
     samples = as_array(samples)
+    from ann import SpikingNetwork
+
+    if isinstance(module, SpikingNetwork):
+        raise ConversionError(type(module).__name__, "spikes already", "Use bridge.take_over(module, samples)")
     traced, graph = prepare(module, samples)
     if method == "event":
         return event.convert_graph(traced, graph, samples[:_TRACED], levels, allow)

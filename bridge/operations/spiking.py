@@ -15,8 +15,11 @@ from bridge.operations.tracing import Traced
 from bridge.operations.values import RefusedError, Value, array, emit
 
 
-def leaky(m: snntorch.Leaky, input: Traced):
+def leaky(m: snntorch.Leaky, input: Traced, *state: Any):
     """Take neurons that keep their own state and tell their spikes alone."""
+    if state:
+        remedy = "Use init_hidden=True and let forward be one time step: the neuron then keeps its own state"
+        raise RefusedError("is given its state", remedy)
     return _spiking(m, m, input)
 
 

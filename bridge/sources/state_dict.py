@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_WRITE = "write torch.save(module.state_dict(), path)"
+
+
 def from_state_dict(make: Callable[[], nn.Module], weights: Mapping[str, Any] | str | PathLike[str]) -> nn.Module:
     """Make a module and load weights into it; no code in a file is ever run.
 
@@ -21,7 +25,9 @@ def from_state_dict(make: Callable[[], nn.Module], weights: Mapping[str, Any] | 
     make : callable
         Without arguments, returns a module, such as its class.
     weights : mapping or path
-        A `state_dict`, or a file of one written by ``torch.save(module.state_dict(), path)`` or `ann.save_weights`.
+        A `state_dict`, or a file of one written by ``torch.save(module.state_dict(), path)`` or `ann.save_weights`, or
+        a .safetensors file, where that package is installed. Weights of the same module inside of `torch.compile` or
+        `nn.DataParallel` do, too.
 
     Returns
     -------
@@ -50,10 +56,21 @@ def from_state_dict(make: Callable[[], nn.Module], weights: Mapping[str, Any] | 
         ann.load_weights(module, weights)
         return module
     if not all(isinstance(value, Tensor) for value in content.values()):
-        raise ann.DataError(f"{name} holds no state_dict: write torch.save(module.state_dict(), path)")
+        inside = [key for key, value in content.items() if isinstance(value, Mapping)]
+        remedy = f"it may be in its {', '.join(map(repr, inside))}: give that" if inside else _WRITE
+        raise ann.DataError(f"{name} holds no state_dict: {remedy}")
+    content = _unwrapped(content, module.state_dict())
     check_fits(module, content, name)
     module.load_state_dict(content)
     return module
+
+
+def _unwrapped(weights: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take off what torch.compile and nn.DataParallel put before the names of a module's weights."""
+    for prefix in ("module.", "_orig_mod.", "module."):
+        if weights and all(key.startswith(prefix) for key in weights) and not any(k.startswith(prefix) for k in own):
+            weights = {key.removeprefix(prefix): value for key, value in weights.items()}
+    return weights
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -67,10 +84,12 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     # A damaged or foreign file fails in whatever way the parser happens to meet it.
     except Exception as error:
+        if path.suffix == ".safetensors" and find_spec("safetensors") is None:
+            raise ann.DataError(f"{path} is read by a package that is not here: pip install safetensors") from error
         raise ann.DataError(
             f"{path} cannot be read as weights. Whole pickled modules are refused, since reading one runs its code: "
-            "write torch.save(module.state_dict(), path)"
+            f"{_WRITE}"
         ) from error
     if not isinstance(content, dict):
-        raise ann.DataError(f"{path} holds no state_dict: write torch.save(module.state_dict(), path)")
+        raise ann.DataError(f"{path} holds no state_dict: {_WRITE}")
     return content

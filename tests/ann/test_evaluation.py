@@ -66,6 +66,9 @@ def test_read_only_images_are_accepted():
         (X, np.arange(9), 1, "y.*each of the 10 samples"),
         (X, np.arange(10)[:, None], 1, r"y.*\(10, 1\)"),
         (X, np.arange(10), 0, "batch_size = 0"),
+        (X, np.arange(10) + 1, 1, r"y = '1 to 10': expected class numbers in 0 ... 9"),
+        (X, np.arange(10) - 1, 1, r"y = '-1 to 8'"),
+        (np.concatenate([X[:4], X[4:] * np.nan]), np.arange(10), 1, r"x = 'sample 4 with NaN or infinity'"),
     ],
 )
 def test_bad_arguments_are_refused(x, y, batch_size, message):

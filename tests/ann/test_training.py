@@ -183,11 +183,17 @@ def test_bad_arguments_are_refused_before_anything_starts(tiny, options, message
         (nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), "3 outputs.*one for each class"),
         (nn.Conv2d(1, 2, 1), r"output \(1, 2, 4, 4\)"),
         (nn.Flatten(), "parameters to train"),
+        (None, "model = 'NoneType': expected a torch.nn.Module"),
     ],
 )
 def test_model_that_does_not_fit_the_data_is_refused(tiny, model, message):
     with pytest.raises(ann.ValidationError, match=message):
         ann.fit(model, tiny)
+
+
+def test_data_must_be_a_data_set(tiny):
+    with pytest.raises(ann.ValidationError, match=r"data = 'tuple': expected an ann.Dataset"):
+        ann.fit(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), (tiny.x_train, tiny.y_train))  # pyright: ignore[reportArgumentType]
 
 
 def test_optimizers_make_the_updates_of_torch(tiny):

@@ -1,5 +1,7 @@
 """Modules from weights and from ONNX files; the oracle of the latter is the onnx package's own evaluator."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
@@ -173,6 +175,35 @@ def test_weights_come_back(kind, tmp_path):
     made = bridge.from_state_dict(small, module.state_dict() if kind == "mapping" else path)
     x = torch.randn(5, 4)
     assert torch.equal(made(x), module(x))
+
+
+@pytest.mark.parametrize("around", [torch.compile, nn.DataParallel, lambda m: nn.DataParallel(torch.compile(m))])
+def test_weights_come_back_from_inside_of_what_pytorch_puts_around_modules(around):
+    module, x = small(), torch.randn(5, 4)
+    assert torch.equal(bridge.from_state_dict(small, around(module).state_dict())(x), module(x))
+
+
+def test_the_name_of_a_part_is_no_prefix():
+    def named():
+        return nn.ModuleDict({"module": small()})
+
+    module = named()
+    made = bridge.from_state_dict(named, module.state_dict())
+    assert torch.equal(made["module"][0].weight, module["module"][0].weight)
+
+
+def test_a_state_dict_inside_of_a_checkpoint_is_pointed_at(tmp_path):
+    content = {"epoch": 3, "model": small().state_dict(), "optimizer": {"lr": 0.1}}
+    with pytest.raises(ann.DataError, match="it may be in its 'model', 'optimizer': give that"):
+        bridge.from_state_dict(small, content)
+
+
+@pytest.mark.skipif(find_spec("safetensors") is not None, reason="safetensors is here")
+def test_safetensors_are_not_called_pickled(tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    with pytest.raises(ann.DataError, match="pip install safetensors"):
+        bridge.from_state_dict(small, path)
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path):

@@ -6,7 +6,7 @@ from torch import nn
 
 import ann
 from ann.models import SoftResetLeaky
-from bridge import ConversionError, TakenOver, ValidationError, from_nir, take_over, to_nir, trace
+from bridge import ConversionError, TakenOver, ValidationError, convert, from_nir, take_over, to_nir, trace
 
 STEPS = 12
 
@@ -292,6 +292,24 @@ class Late(snntorch.Leaky):
 def test_refuses_by_name(module, says):
     with pytest.raises(ConversionError, match=says):
         take_over(module, np.ones((2, 4)), steps=4)
+
+
+def test_a_state_that_goes_along_is_refused_with_what_would_do():
+    class Loop(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.lif = nn.Linear(4, 3), snntorch.Leaky(0.9)
+
+        def forward(self, x):
+            return self.lif(self.fc(x), self.lif.init_leaky())[0]
+
+    with pytest.raises(ConversionError, match=r"lif \(Leaky\): is given its state. Use init_hidden=True"):
+        take_over(Loop(), np.ones((2, 4)), steps=4)
+
+
+def test_a_spiking_network_is_not_converted():
+    with pytest.raises(ConversionError, match=r"SpikingNetwork: spikes already. Use bridge.take_over"):
+        convert(ann.build("spiking-mlp", (4,), 2), np.ones((2, 4)))
 
 
 def test_steps_belong_to_a_time_step_and_not_to_a_whole_network():
