@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.cli.subjects import check_directory
 from bridge.cli.telling import cores, errors_told
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _compare(
     known = [name for kind, name in ann.RECIPES if kind == model]  # the data sets of images, with settings that train
     if data_name not in known:
         raise typer.BadParameter(f"{data_name!r} is not one of {', '.join(known)}", param_hint="--data")
+    check_directory(data_name, data_dir)
     check_seed(seed + seeds - 1)
     data = ann.load(data_name, directory=data_dir, seed=seed)
     available = len(data.y_test)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bridge.cli.subjects import load_data, load_module
 from bridge.cli.telling import cores, errors_told
+from bridge.convert import MOST
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -24,6 +29,7 @@ EXAMPLES = """
 where weights.pt is of allornone train, net.py defines a function build that returns a torch.nn.Module, and net.pt is
 written by torch.save(module.state_dict(), "net.pt").
 """
+_FEW = 16  # samples to try a conversion on
 NETWORK, PAGE, RESULTS = "network.nir", "report.html", "report.json"
 
 
@@ -47,8 +53,8 @@ def convert(
     download: Annotated[bool, typer.Option("--download", help="Fetch files that are not there.")] = False,
     target: Annotated[str | None, typer.Option(help="Column of a .csv file to tell.")] = None,
     method: Annotated[str, typer.Option(help="rate (clocked, T steps) or event (asynchronous, K levels).")] = "rate",
-    steps: Annotated[int | None, typer.Option(min=1, help="Time steps T of rate; 32 by default.")] = None,
-    levels: Annotated[int | None, typer.Option(min=1, help="Levels K of event; 32 by default.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=MOST, help="Time steps T of rate; 32 by default.")] = None,
+    levels: Annotated[int | None, typer.Option(min=1, max=MOST, help="Levels K of event; 32 by default.")] = None,
     allow: Annotated[
         str | None, typer.Option(help="What event may say by graded spikes: product, or kinds or names of nodes.")
     ] = None,
@@ -80,13 +86,17 @@ def convert(
         loaded = load_data(data, data_dir, download, target, seed)
         files.check_folder(out)
         torch.set_num_threads(threads or cores())
-        module = load_module(model, weights, loaded, epochs, seed)
+        allowed = tuple(name.strip() for name in allow.split(",")) if allow else ()
+
+        def made(module: nn.Module, samples: np.ndarray) -> Any:
+            if method == "rate":
+                return bridge.convert(module, samples, steps=steps or 32)
+            return bridge.convert(module, samples, method="event", levels=levels or 32, allow=allowed)
+
+        # What cannot be converted is known before it is trained.
+        module = load_module(model, weights, loaded, epochs, seed, lambda module: made(module, loaded.x_train[:_FEW]))
         typer.echo(f"Converting by {method}, on samples of {loaded.name}", err=True)
-        if method == "rate":
-            converted = bridge.convert(module, loaded.x_train, steps=steps or 32)
-        else:
-            allowed = tuple(name.strip() for name in allow.split(",")) if allow else ()
-            converted = bridge.convert(module, loaded.x_train, method="event", levels=levels or 32, allow=allowed)
+        converted = made(module, loaded.x_train)
         x, y = loaded.x_test[:samples], loaded.y_test[:samples] if loaded.classes else None
         typer.echo(f"Measuring on {len(x):,} test samples", err=True)
         report = converted.measure(x, y, threads=threads or cores())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.subjects import check_directory
 from bridge.cli.telling import errors_told
 
 EXAMPLES = """
@@ -16,13 +17,13 @@ EXAMPLES = """
 
   allornone data iris
 
-  allornone data fashion-mnist --dir ~/fashion --download
+  allornone data fashion-mnist --data-dir ~/fashion --download
 """
 
 
 def data(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this data set.")] = None,
-    directory: Annotated[Path | None, typer.Option("--dir", help="Folder with its files, where it needs one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data set's files, where it needs one.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch files that are not there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -44,7 +45,8 @@ def data(
             for each in ann.DATASETS
         }
         if name is not None:
-            loaded = ann.load(name, directory, download=download)
+            check_directory(name, data_dir)
+            loaded = ann.load(name, data_dir, download=download)
             found = {
                 "name": loaded.name,
                 "train": len(loaded.x_train),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def load_data(data: str, directory: Path | None, download: bool, target: str | N
 
     path = Path(data)
     if data in ann.DATASETS:
+        check_directory(data, directory)
         return ann.load(data, directory, seed, download=download)
     if path.suffix == ".csv":
         if target is None:
@@ -55,7 +57,24 @@ def load_data(data: str, directory: Path | None, download: bool, target: str | N
     )
 
 
-def load_module(model: str, weights: Path | None, data: ann.Dataset, epochs: int | None, seed: int) -> nn.Module:
+def check_directory(data: str, directory: Path | None) -> None:
+    """Refuse a data set of a folder, where none is named, and a folder where none is needed."""
+    from ann.data import BUNDLED, FROM_FOLDER
+
+    if data in FROM_FOLDER and directory is None:
+        raise typer.BadParameter(f"name the folder that holds the files of {data}", param_hint="--data-dir")
+    if data in BUNDLED and directory is not None:
+        raise typer.BadParameter(f"{data} is not read from a folder; leave it out", param_hint="--data-dir")
+
+
+def load_module(
+    model: str,
+    weights: Path | None,
+    data: ann.Dataset,
+    epochs: int | None,
+    seed: int,
+    before: Callable[[nn.Module], object],
+) -> nn.Module:
     """Return a trained network.
 
     Parameters
@@ -72,6 +91,8 @@ def load_module(model: str, weights: Path | None, data: ann.Dataset, epochs: int
         Of the training; by default what suits.
     seed : int
         Of weights and training.
+    before : callable
+        Called with a module before it is trained: raises what would be in vain.
 
     Raises
     ------
@@ -95,13 +116,18 @@ def load_module(model: str, weights: Path | None, data: ann.Dataset, epochs: int
         raise ValidationError(f"MODEL = {model!r} spikes already: {remedy}")
     if model in ann.MODELS:
         module = ann.build_for(model, data, seed=seed)
-        return (
-            from_state_dict(lambda: module, weights)
-            if weights is not None
-            else _trained(model, module, data, epochs, seed)
-        )
+        if weights is not None:
+            return from_state_dict(lambda: module, weights)
+        before(module)
+        return _trained(model, module, data, epochs, seed)
+    if model.endswith(".py"):
+        raise ValidationError(f"MODEL = {model!r} names no function in the file: FILE.py:FUNCTION")
     if Path(model).is_file() and weights is None:
-        name = str(ann.load_metadata(model).get("model"))
+        try:
+            name = str(ann.load_metadata(model).get("model"))
+        except ann.DataError as error:
+            remedy = "of other weights, name the architecture or FILE.py:FUNCTION, and give the file by --weights"
+            raise ann.DataError(f"{error}; {remedy}") from error
         if name not in ann.MODELS:
             raise ValidationError(f"{model} does not say its architecture; name it, and give the file by --weights")
         return from_state_dict(lambda: ann.build_for(name, data, seed=seed), model)

@@ -63,13 +63,14 @@ def train(
         import torch
 
         import ann
+        from bridge import files
 
         loaded = load_data(data, data_dir, download, target, seed)
         module = ann.build_for(model, loaded, seed=seed)
         recipe = ann.find_recipe(model, loaded)
         given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "optimizer": optimizer}
         recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
-        out.mkdir(parents=True, exist_ok=True)
+        files.check_folder(out)
         torch.set_num_threads(threads or cores())
         typer.echo(f"Training {model} on {len(loaded.x_train):,} samples of {loaded.name}", err=True)
         record = ann.fit(

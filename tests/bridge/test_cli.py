@@ -99,7 +99,8 @@ def test_weights_of_the_same_settings_are_loaded(finished, run):
         (["--seeds", "0"], "'--seeds'"),
         (["--margin", "0"], "0 is not above 0 and below 100 points"),
         (["--margin", "nan"], "nan is not above 0 and below 100 points"),
-        (["--data", "mnist"], "directory"),
+        (["--data", "mnist"], "--data-dir"),
+        (["--data-dir", "."], "digits is not read from a folder"),
         (["--colour", "red"], "No such option"),
     ],
 )

@@ -120,7 +120,10 @@ def test_a_function_of_ones_own_with_a_state_dict_on_arrays_of_ones_own(run, tmp
         (["mlp", "--method", "event", "--steps", "8"], "is for --method rate"),
         (["mlp", "--allow", "LSTM"], "is for --method event"),
         (["mlp", "--steps", "0"], "--steps"),
+        (["mlp", "--steps", "65537"], "--steps"),
         (["mlp", "--samples", "0"], "--samples"),
+        (["mlp", "--data", "mnist"], "Invalid value for --data-dir: name the folder"),
+        (["net.py"], "MODEL = 'net.py' names no function in the file: FILE.py:FUNCTION"),
         (["mlp", "--weights", "absent.pt"], "there is no file of weights absent.pt"),
         (["cnn", "--data", "iris"], "images, which 'cnn' needs"),
         (["net.py:build", "--weights", "other.pt"], "missing: 1.bias, 1.weight; extra: 2.bias, 2.weight"),
@@ -147,6 +150,7 @@ def test_wrong_arguments_are_named_with_exit_code_2(run, tmp_path, arguments, me
     ("arguments", "message"),
     [
         (["net.py:gelu"], "2 (GELU)"),
+        (["state.pt"], "of other weights, name the architecture or FILE.py:FUNCTION, and give the file by --weights"),
         (["net.py:undecided"], "sum (sum): works along the axis of the samples"),
         (["net.py:broken"], "net.py, line 26: TypeError"),
         (["net.py:build", "--weights", "pickled.pt"], "Whole pickled modules are refused"),
@@ -158,12 +162,20 @@ def test_wrong_arguments_are_named_with_exit_code_2(run, tmp_path, arguments, me
 def test_what_fails_is_named_with_exit_code_1(run, tmp_path, arguments, message):
     torch.save(built(), tmp_path / "pickled.pt")
     torch.save([1.0], tmp_path / "number.pt")
+    torch.save(built().state_dict(), tmp_path / "state.pt")
     (tmp_path / "damaged.pt").write_bytes(b"not weights")
     (tmp_path / "damaged.npz").write_bytes(b"not arrays")
     result = run(*arguments, *QUICK)
     assert result.exit_code == 1, result.output
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_what_cannot_be_converted_is_not_trained_before(run):
+    result = run("lstm", *QUICK)
+    assert result.exit_code == 1
+    assert "recurrent (LSTM)" in result.output
+    assert "Training" not in result.output
 
 
 def test_help_has_examples(run):

@@ -70,7 +70,7 @@ def test_training_on_a_table_and_on_arrays_of_ones_own(run, tmp_path):
         (("mlp", "--data", "table.csv"), "--target"),
         (("lenet", "--data", "iris"), "images"),
         (("mlp", "--data", "iris", "--optimizer", "magic"), "magic"),
-        (("mlp", "--data", "mnist"), "directory"),
+        (("mlp", "--data", "mnist"), "--data-dir"),
     ],
 )
 def test_bad_arguments_end_in_one_line(run, arguments, message):
@@ -78,6 +78,13 @@ def test_bad_arguments_end_in_one_line(run, arguments, message):
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_folder_that_cannot_be_is_named(run, tmp_path):
+    (tmp_path / "file").touch()
+    result = run("train", "mlp", "--data", "iris", "--out", "file")
+    assert result.exit_code == 1
+    assert "error: cannot write to the folder file: File exists" in result.output
 
 
 def test_models_are_listed_and_shown(run):
