@@ -124,6 +124,29 @@ def _add_on_device(array, index, value):
 atomic_add: Any = _add if SIMULATED else on_device(_add_on_device)  # to an element; returns what was there before
 
 
+def _or(array, index, value):
+    with _lock:
+        array[index] |= value
+
+
+def _or_on_device(array, index, value):
+    cuda.atomic.or_(array, index, value)
+
+
+atomic_or: Any = _or if SIMULATED else on_device(_or_on_device)  # sets bits of an element
+
+
+def _lowest(word):
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+def _lowest_on_device(word):
+    return cuda.ffs(word) - 1
+
+
+lowest: Any = _lowest if SIMULATED else on_device(_lowest_on_device)  # the number of the lowest bit that is set
+
+
 def _exchange(array, index, value):
     with _lock:
         before = array[index]

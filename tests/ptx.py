@@ -29,7 +29,7 @@ _ORDERS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _ORDERS |= {"lo": "<", "ls": "<=", "hi": ">", "hs": ">="}
 _UNLESS = {"ltu": ">=", "leu": ">", "gtu": "<=", "geu": "<"}  # true of what is no number, too
 _CHANGES = {"add": "x + {0}", "exch": "{0}", "max": "max(x, {0})", "min": "min(x, {0})"}
-_CHANGES |= {"cas": "{1} if x == {0} else x"}
+_CHANGES |= {"cas": "{1} if x == {0} else x", "or": "x | {0}"}
 _MOST_AT_ONCE = 12  # a thread goes on for at most so many powers of two of stretches
 
 
@@ -133,6 +133,7 @@ def _of_integers(name, operation, kind, values):
     width = _width(kind) * (2 if "wide" in operation else 1)
     forms = {key: f"{{0}} {sign} {{1}}" for key, sign in _SIGNS.items()}
     forms |= {"mad": "{0} * {1} + {2}", "min": "min({0}, {1})", "max": "max({0}, {1})", "neg": "-{0}", "not": "~{0}"}
+    forms |= {"clz": f"{width} - ({{0}}).bit_length()"}
     forms |= {"div": "quotient({0}, {1})", "rem": "{0} - quotient({0}, {1}) * {1}", "abs": "abs({0})"}
     forms |= {"shl": f"{{0}} << min({{1}}, {width})", "shr": f"{{0}} >> min({{1}}, {width})"}
     found = forms[name].format(*values)

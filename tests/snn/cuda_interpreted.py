@@ -29,6 +29,7 @@ from test_cuda import Paper  # noqa: E402
 from snn.engines.exact_cuda import engine as exact_cuda  # noqa: E402
 from snn.engines.exact_cuda import proof  # noqa: E402
 from snn.engines.grid_cuda import engine as grid_cuda  # noqa: E402
+from snn.engines.grid_cuda import gathering  # noqa: E402
 from snn.engines.staircase_cuda import engine as staircase_cuda  # noqa: E402
 
 CARD = 9, 0
@@ -95,7 +96,9 @@ def test_plastic_synapses_and_binary_units():
     assert_equal(cuda_simulated.plastic_network(), [1.5], dt=0.1, batch=2)
 
 
-def test_every_pattern():
+@pytest.mark.parametrize("enough", [0, gathering.ENOUGH])
+def test_every_pattern(enough, monkeypatch):
+    monkeypatch.setattr(gathering, "ENOUGH", enough)
     recording = assert_equal(test_engine.random_network(5, "mixed"), [1.2, 0.8], dt=test_engine.DT, batch=2)
     assert any(len(record) for record in recording.spikes.values())
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import snn
 from snn.engines.grid_cuda import engine as grid_cuda
+from snn.engines.grid_cuda import gathering
 
 
 class Resonator(snn.CustomModel):
@@ -64,6 +65,26 @@ def test_every_model():
 @pytest.mark.parametrize("kind", ["delta", "arrays", "mixed", "alpha"])
 def test_every_pattern_and_list(kind):
     assert_equal(test_engine.random_network(5, kind), [1.5, 2.5], dt=test_engine.DT)
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7, 8])
+def test_patterns_that_are_gathered(seed, monkeypatch):
+    monkeypatch.setattr(gathering, "ENOUGH", 0)
+    assert_equal(test_engine.random_network(seed, "delta"), [1.5, 0.3, 2.2], dt=test_engine.DT, batch=2)
+
+
+def test_windows_are_gathered_across_words_and_edges(monkeypatch):
+    monkeypatch.setattr(gathering, "ENOUGH", 0)
+    rng, net = np.random.default_rng(1), snn.Network(seed=1)
+    neuron = snn.IF(v_threshold=1.0, reset="soft")
+    noise = net.poisson("noise", 1500.0, (5, 4, 33))
+    layer = net.population("layer", (3, 3, 3), neuron)
+    last = net.population("last", 7, neuron)
+    net.connect(noise, layer, snn.Conv2d(rng.normal(0.1, 0.3, (3, 2, 33, 3)), stride=(2, 2), padding=(1, 1)))
+    net.connect(layer, last, snn.Dense(rng.normal(0.1, 0.5, (7, 27))), delay=0.3)
+    net.connect(last, layer, snn.Dense(rng.normal(0.0, 0.3, (27, 7))), delay=0.2)
+    recording = assert_equal(net, [1.0, 0.7], dt=0.1)
+    assert all(len(record) > 20 for record in recording.spikes.values())
 
 
 def test_every_stimulus_and_several_samples():

@@ -11,6 +11,7 @@ import numpy as np
 from snn.cuda import LANES, atomic_add, device_part, in_kernels, on_device
 from snn.engines.grid_cpu import delivery, plastic
 from snn.engines.grid_cpu.plastic import SHARE_BITS
+from snn.engines.grid_cuda.gathering import lower_hands, raise_hand
 from snn.engines.grid_cuda.tables import (
     FIRST_OUTLET,
     FIRST_POOL,
@@ -53,8 +54,10 @@ def _extent(shape, source):
 
 @device_part("patterns", 0)
 def _pattern_synapses(tables, o, source):
-    """Return how many synapses a spike of a source has through outlet `o`, which follows a pattern."""
+    """Return through how many synapses of outlet `o`, which follows a pattern, a spike of a source is delivered."""
     kind, shape = tables.outlets[o, OUTLET_KIND], tables.patterns.geometry[o]
+    if tables.patterns.gathered[o]:
+        return np.int64(0)
     if kind == DENSE:
         return shape[0]
     if kind == ONE_TO_ONE or kind == MAX_POOL2D:
@@ -108,6 +111,7 @@ def speak(tables, memory, sizes, span, sample, unit, k):
     place = _counted(memory)
     _add_to_tally(memory, sample * sizes.units + unit)
     node, source = tables.units[unit, NODE], np.int64(tables.units[unit, NUMBER])
+    raise_hand(tables, memory, sizes, node, source, sample, k)
     first, stop = tables.nodes[node, FIRST_OUTLET], tables.nodes[node + 1, FIRST_OUTLET]
     side = k + np.int64(unit < sizes.neurons) & 1
     row, new = np.int64(sample) * sizes.rows + k - span.first - 1, np.int64(0)
@@ -237,6 +241,7 @@ def arrive(tables, memory, sizes, k, thread, threads):
     if thread == 0:
         memory.marks[PENDING[0] if side else PENDING[1]] = 0
     _count(tables, memory, sizes, k, thread, threads)
+    lower_hands(tables, memory, sizes, k + 1, thread, threads)
 
 
 @device_part("pools")

@@ -15,16 +15,15 @@ from snn.engines.grid_cpu.engine import tables_of
 from snn.engines.grid_cpu.varying import scaled
 from snn.engines.grid_cuda.building import rows_on
 from snn.engines.grid_cuda.kernel import run
+from snn.engines.grid_cuda.layout import Layout, lay_out
 from snn.engines.grid_cuda.tables import (
     FIRST_RATE,
     REACHED,
     SPIKES,
     TICKS,
-    Layout,
     Memory,
     Sizes,
     Span,
-    lay_out,
 )
 from snn.errors import ResourceError
 from snn.network import Network
@@ -35,7 +34,7 @@ from snn.program.tables import POISSON_TRAINS, SPIKE_TRAINS
 _LONGEST = 4096  # steps of a span
 _SPIKE_BYTES = 512 * 2**20  # room for the spikes of one
 _TRACE_BYTES = 256 * 2**20
-_FILLED = ("sums", "flows", "marks", "counters", "counted", "bests", "next_steps", "next_times", "draws")
+_FILLED = ("sums", "bits", "flows", "marks", "counters", "counted", "bests", "next_steps", "next_times", "draws")
 
 
 def builder(network: Network, device: str) -> Builder:
@@ -79,7 +78,7 @@ class GridCuda(Grid):
         _, tables, space = tables_of(program)
         driving = [program.inputs[name] for name in program.current_sources]
         self.driving = Driving(tables, driving, [on_cpu.make_scratch(space, 0) for _ in range(threads)])
-        layout = lay_out(program, self.driving)
+        layout = lay_out(program, self.driving, batch)
         courses, shifts = scaled(program.varying.courses, self.driving.bits)
         on_host = layout.tables
         if on_host.varying:
@@ -115,6 +114,8 @@ class GridCuda(Grid):
             slots=program.slots,
             flows=program.flows,
             days=layout.days,
+            words=layout.words,
+            bit_days=layout.bit_days,
             rows=rows,
             entries=batch * layout.entries,
             pieces=batch * layout.pieces,
@@ -125,6 +126,7 @@ class GridCuda(Grid):
         return Memory(
             going=np.arange(batch),
             sums=np.zeros(layout.days * batch * program.slots, np.int64),
+            bits=np.zeros(layout.bit_days * batch * layout.words, np.uint64),
             flows=np.zeros(batch * program.flows, np.int64),
             marks=np.zeros(5 * TICKS // 4, np.int64),
             piece_entry=np.zeros(pieces, np.int32),

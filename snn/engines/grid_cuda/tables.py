@@ -11,16 +11,12 @@ then not compiled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from snn.cuda import ABSENT
-from snn.engines.grid_cpu.driving import Driving
 from snn.poisson import PoissonTables
-from snn.program import Program
-from snn.program.tables import MAX_POOL2D, NEURONS, ONE_TO_ONE, POISSON_TRAINS, Probes
+from snn.program.tables import Probes
 from snn.program.varying import Varying
 
 LISTED, PLASTIC = 5, 6  # kinds of outlets, beside those of patterns
@@ -32,6 +28,8 @@ KIND, ACTIVE_FROM, ACTIVE_UNTIL, FIRST_NOISE, FIRST_CURRENT, STREAM = range(6)
 FIRST_OUTLET = 6  # outlets from here up to that of the next row are the node's; likewise:
 FIRST_POOL = 7  # into `pools`
 FIRST_RATE = 8  # of Poisson trains, into `rates`
+FIRST_GATHER = 9  # into `gathers`
+BITS = 10  # the first word of its spikes among those of a sample and day; -1 where nobody gathers them
 
 # Columns of `units`, int32.
 NODE = 0
@@ -49,6 +47,12 @@ FIRST_ROW = 2  # listed synapses: into Rows.first
 OUTLET_SLOT = 3  # of their bank
 PROJECTION = 4  # of `Plastic`
 FIRST_STATE = 5  # plastic synapses: into `last`, `u` and `x`
+
+# Columns of `gathers`, int64.
+GATHER_PORT, GATHER_DELAY = range(2)
+GATHER_BITS = 2  # of its source, see above
+GATHER_WEIGHT = 3  # the first of its weights
+GATHER_WINDOW = 4  # twelve numbers: see `snn.engines.grid_cuda.gathering.window_of`
 
 # Columns of `noise`, int64; see `snn.program.tables.Noise`.
 NOISE_PORT, NOISE_START, NOISE_STOP, NOISE_WEIGHT, NOISE_STREAM, NOISE_RATE = range(6)
@@ -83,6 +87,7 @@ class Patterns(NamedTuple):
     geometry: np.ndarray
     first_counter: np.ndarray
     first_best: np.ndarray
+    gathered: np.ndarray  # 1 where targets gather what spikes bring, and nothing is delivered
 
 
 class Shares(NamedTuple):
@@ -127,6 +132,7 @@ class Tables(NamedTuple):
     weights: np.ndarray  # int32: of patterns
     patterns: Patterns | tuple[()]
     plastic: Shares | tuple[()]
+    gathers: np.ndarray | tuple[()]  # int64: outlets that are gathered, by target; see above
     pools: np.ndarray | tuple[()]  # int64: outlets that pool by maximum, by target
     trains: np.ndarray | tuple[()]  # int64: the nodes that are populations of trains
     noise: RandomCounts | tuple[()]
@@ -145,6 +151,8 @@ class Sizes(NamedTuple):
     slots: int
     flows: int
     days: int  # steps whose sums are kept
+    words: int  # of bits of a sample
+    bit_days: int  # steps whose bits are kept
     rows: int  # steps of a span, at most
     entries: int  # room for them
     pieces: int  # room for them
@@ -157,6 +165,7 @@ class Memory(NamedTuple):
 
     going: np.ndarray  # int64: the samples that are simulated
     sums: np.ndarray  # int64 (days x samples x slots)
+    bits: np.ndarray  # uint64 (bit days x samples x words): who has spiked, of those that are gathered
     flows: np.ndarray  # int64 (samples x neurons)
     marks: np.ndarray  # int64: see above
     piece_entry: np.ndarray  # int32 (2 x pieces): the entry of each piece
@@ -187,153 +196,3 @@ class Span(NamedTuple):
     last: int
     seed: int
     first_sample: int
-
-
-class Layout(NamedTuple):
-    """What `lay_out` returns: tables, and sizes that a batch multiplies."""
-
-    tables: Tables
-    days: int
-    entries: int
-    pieces: int  # of one sample's entries, at most
-    states: int  # of sources of plastic synapses
-
-
-def _table(columns: Iterable, dtype: Any = np.int64) -> np.ndarray:
-    """Return columns side by side, as many as a power of two."""
-    columns = list(columns)
-    width = 1 << (len(columns) - 1).bit_length()
-    table = np.zeros((max(map(len, columns)), width), dtype)
-    for position, column in enumerate(columns):
-        table[: len(column), position] = column
-    return table
-
-
-def _units(program: Program) -> np.ndarray:
-    nodes, slices = program.nodes, program.slices
-    node = np.repeat(np.arange(len(nodes.size)), nodes.size)
-    first_unit = np.cumsum([0, *nodes.size])
-    slot, stride = np.zeros(len(node), np.int64), np.zeros(len(node), np.int64)
-    for s, i in enumerate(slices.node):
-        mine = slice(first_unit[i] + slices.start[s], first_unit[i] + slices.stop[s])
-        stride[mine] = slices.stop[s] - slices.start[s]
-        slot[mine] = slices.slot[s] + np.arange(stride[mine].size)
-    number = np.arange(len(node)) - first_unit[node]
-    columns = node, number, nodes.group[node], nodes.offset[node] + number, slot, stride, nodes.quantum[node]
-    return _table(columns, np.int32)
-
-
-_OUTLETS = "kind", "late", "first_row", "slot", "projection", "first_state"
-_NOISE = "port", "start", "stop", "weight", "stream", "first_rate"
-
-
-def _most(outlet: dict) -> int:
-    """Return how many synapses a spike can have through a pattern, at most."""
-    if outlet["kind"] in (MAX_POOL2D,):
-        return 1
-    shape = outlet["geometry"]
-    windows = np.prod([-(-size // stride) for size, stride in zip(shape[6:8], shape[8:10], strict=True) if stride])
-    return max(1, int(shape[0]), int(windows * shape[5]))
-
-
-def _currents(program: Program, driving: Driving) -> Currents:
-    """Return the currents, with lists in place of all patterns but one-to-one."""
-    currents, projections = program.currents, program.projections
-    kinds, firsts = np.append(projections.kind, -1), np.append(projections.first_weight, 0)  # -1: a list
-    alike = kinds[currents.projection] == ONE_TO_ONE
-    parts = []
-    for c in range(len(currents.start)):
-        part = np.zeros((3, 0), np.int64)
-        if program.varying.courses.bin[c] and not alike[c]:
-            weights = driving.weights(c)
-            targets, sources = np.nonzero(weights.T)
-            part = np.stack([sources, targets, weights[sources, targets]])
-        parts.append(part)
-    sources, targets, weights = np.concatenate([np.zeros((3, 0), np.int64), *parts], axis=1).astype(np.int32)
-    return Currents(
-        start=currents.start,
-        stop=currents.stop,
-        first_drive=currents.first_drive,
-        projection=np.where(alike, currents.projection, -1),
-        first_weight=firsts[currents.projection],
-        first_synapse=np.cumsum([0, *(part.shape[1] for part in parts)]).astype(np.int64),
-        sources=np.ascontiguousarray(sources),
-        targets=np.ascontiguousarray(targets),
-        weights=np.ascontiguousarray(weights),
-    )
-
-
-def _lists(program: Program) -> tuple[Rows, list[dict]]:
-    """Return all rows of keys, and an outlet for each bundle of them."""
-    static, plastic, outlets = program.synapses, program.plastic, []
-    rows = Rows(static.words, static.rows)
-    if len(plastic.source):
-        keys = np.concatenate([static.words[: static.rows[-1]], plastic.words])
-        rows = Rows(keys, np.concatenate([static.rows[:-1], static.rows[-1] + plastic.rows]))
-    parts = [(LISTED, program.bundles, program.banks, np.arange(len(program.names)), 0)]
-    parts += [(PLASTIC, plastic.bundles, plastic.banks, plastic.source, len(static.rows) - 1)]
-    for kind, bundles, banks, node_of, before in parts:
-        for b, (number, row) in enumerate(zip(bundles.source.tolist(), bundles.first_row.tolist(), strict=True)):
-            slot = int(banks.slot[np.searchsorted(banks.first_bundle, b, side="right") - 1])
-            outlets.append(
-                {"kind": kind, "source": int(node_of[number]), "first_row": before + row, "slot": slot}
-                | {"projection": number, "first_state": row}
-            )
-    return rows, outlets
-
-
-def lay_out(program: Program, driving: Driving) -> Layout:
-    """Turn a Program's tables into the device's, on the host."""
-    nodes, projections, plastic = program.nodes, program.projections, program.plastic
-    first_unit = np.cumsum([0, *nodes.size])
-    names = *_OUTLETS, *Patterns._fields
-    nothing = dict.fromkeys(names, 0) | {"geometry": np.zeros(12, np.int64)}
-    rows, lists = _lists(program)
-    outlets = [nothing | outlet for outlet in lists]
-    pieces = int((-(-np.diff(rows.first) // PIECE)).sum())
-    pools = []
-    for node in range(len(nodes.size)):
-        for j in program.incoming[nodes.first_incoming[node] : nodes.first_incoming[node + 1]]:
-            taken = "kind", "source", "port", "delay", "first_weight", "first_counter", "first_best", "geometry"
-            outlet = {name: getattr(projections, name)[j] for name in taken}
-            outlets.append(nothing | outlet | {"target": first_unit[node]})
-            pieces += int(nodes.size[outlet["source"]]) * -(-_most(outlet) // PIECE)
-            pools += [(node, len(outlets) - 1)] if outlet["kind"] == MAX_POOL2D else []
-    unsorted = np.array([outlet["source"] for outlet in outlets], np.int64)
-    order = np.argsort(unsorted, kind="stable")
-    sources = unsorted[order]
-    number = np.empty(len(order), np.int64)
-    number[order] = np.arange(len(order))
-    columns = {name: np.array([outlets[o][name] for o in order], np.int64) for name in names}
-    columns["geometry"] = columns["geometry"].reshape(len(order), 12)
-    columns["late"] = nodes.kind[sources] == NEURONS
-    patterned = len(outlets) > len(lists)
-    varying = program.varying if program.varying.anything else ABSENT
-    currents = _currents(program, driving) if varying or len(program.currents.start) else ABSENT
-    counted = np.arange(len(nodes.size) + 1)
-    trains = np.where(nodes.kind == POISSON_TRAINS, nodes.size, 0)
-    before = np.cumsum([0, *trains])[:-1]
-    firsts = [np.searchsorted(sources, counted), np.searchsorted([node for node, _ in pools], counted), before]
-    taken = nodes.kind, nodes.active_from, nodes.active_until, nodes.first_noise, nodes.first_current, nodes.stream
-    noise = program.noise
-    tables = Tables(
-        nodes=_table([*taken, *firsts]),
-        units=_units(program),
-        outlets=_table(columns[name] for name in _OUTLETS),
-        rows=rows,
-        weights=program.synapses.pattern_weights,
-        patterns=Patterns(*(columns[name] for name in Patterns._fields)) if patterned else ABSENT,
-        plastic=Shares(*(getattr(plastic, name) for name in Shares._fields)) if len(plastic.source) else ABSENT,
-        pools=np.array([number[o] for _, o in pools], np.int64) if pools else ABSENT,
-        trains=np.flatnonzero(nodes.kind != NEURONS) if (nodes.kind != NEURONS).any() else ABSENT,
-        noise=RandomCounts(_table(getattr(noise, name) for name in _NOISE), noise.rates, noise.counts)
-        if len(noise.start)
-        else ABSENT,
-        currents=currents,
-        varying=varying,
-        probes=program.probes if len(program.probes.node) else ABSENT,
-        quanta=program.quanta,
-    )
-    reaches = program.bundles.reach, plastic.bundles.reach, projections.delay
-    days = 1 + int(max(reach.max(initial=0) for reach in reaches))
-    return Layout(tables, days, int(nodes.size[sources].sum()), pieces, max(len(plastic.rows) - 1, 0))

@@ -10,6 +10,7 @@ from snn.cuda import device_part, in_kernels, on_device
 from snn.engines.grid_cpu import update as on_cpu
 from snn.engines.grid_cuda import varying
 from snn.engines.grid_cuda.delivery import pool, speak
+from snn.engines.grid_cuda.gathering import gather
 from snn.engines.grid_cuda.tables import (
     ACTIVE_FROM,
     ACTIVE_UNTIL,
@@ -108,6 +109,7 @@ def update(tables, groups, memory, sizes, span, k, thread, threads):
         base, flow = (day + sample) * sizes.slots, sample * sizes.neurons + unit
         place = base + slot
         pool(tables, memory, sizes, sample, node, i, base, unit)
+        gather(tables, memory, sizes, sample, node, i, base, unit, k)
         varying.poisson_noise(tables, memory, span, sample, node, i, k, place, stride)
         varying.varying_noise(tables, memory, span, sample, node, i, k, place, stride)
         varying.switch_currents(tables, memory, sample, node, i, k, flow)
