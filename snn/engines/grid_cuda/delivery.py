@@ -11,7 +11,7 @@ import numpy as np
 from snn.cuda import LANES, atomic_add, device_part, in_kernels, on_device
 from snn.engines.grid_cpu import delivery, plastic
 from snn.engines.grid_cpu.plastic import SHARE_BITS
-from snn.engines.grid_cuda.gathering import lower_hands, raise_hand
+from snn.engines.grid_cuda.gathering import clear_bits, set_bit
 from snn.engines.grid_cuda.tables import (
     FIRST_OUTLET,
     FIRST_POOL,
@@ -111,7 +111,7 @@ def speak(tables, memory, sizes, span, sample, unit, k):
     place = _counted(memory)
     _add_to_tally(memory, sample * sizes.units + unit)
     node, source = tables.units[unit, NODE], np.int64(tables.units[unit, NUMBER])
-    raise_hand(tables, memory, sizes, node, source, sample, k)
+    set_bit(tables, memory, sizes, node, source, sample, k)
     first, stop = tables.nodes[node, FIRST_OUTLET], tables.nodes[node + 1, FIRST_OUTLET]
     side = k + np.int64(unit < sizes.neurons) & 1
     row, new = np.int64(sample) * sizes.rows + k - span.first - 1, np.int64(0)
@@ -241,7 +241,7 @@ def arrive(tables, memory, sizes, k, thread, threads):
     if thread == 0:
         memory.marks[PENDING[0] if side else PENDING[1]] = 0
     _count(tables, memory, sizes, k, thread, threads)
-    lower_hands(tables, memory, sizes, k + 1, thread, threads)
+    clear_bits(tables, memory, sizes, k + 1, thread, threads)
 
 
 @device_part("pools")

@@ -86,7 +86,7 @@ def gather(tables, memory, sizes, sample, node, i, base, unit, k):
 
 
 @device_part("gathers")
-def raise_hand(tables, memory, sizes, node, i, sample, k):
+def set_bit(tables, memory, sizes, node, i, sample, k):
     """Set the bit of a source that spikes in step `k`, if anyone gathers it."""
     first = tables.nodes[node, BITS]
     if first >= 0:
@@ -95,7 +95,7 @@ def raise_hand(tables, memory, sizes, node, i, sample, k):
 
 
 @device_part("gathers")
-def lower_hands(tables, memory, sizes, k, thread, threads):
+def clear_bits(tables, memory, sizes, k, thread, threads):
     """Clear the bits of step `k`, which nobody has set so far; those that stand there have been gathered."""
     day = k % sizes.bit_days * sizes.samples * sizes.words
     for word in range(thread, sizes.samples * sizes.words, threads):
