@@ -183,7 +183,15 @@ def internal(function: Callable) -> Any:
 
     Without the wrapper for Python, which unpacks every table, compilation takes half as long.
     """
-    return uncounted(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return uncounted(function, no_cpython_wrapper=True)
+
+
+def merged(function: Callable) -> Any:
+    """As `internal`, for a large function with one caller, which takes it in before anything is compiled.
+
+    Whatever a compiled function calls is optimised once more with it, so each level of calls costs as much again.
+    """
+    return uncounted(function, no_cpython_wrapper=True, inline="always")
 
 
 def only_with(field: str) -> Callable[[Callable], Any]:

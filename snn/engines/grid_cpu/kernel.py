@@ -23,7 +23,7 @@ from snn.engines.grid_cpu.trains import gamma_trains, varying_trains
 from snn.engines.grid_cpu.update import record, update
 from snn.engines.grid_cpu.varying import noise_currents, vary_currents
 from snn.engines.threads import meet
-from snn.jit import internal, uncounted
+from snn.jit import internal, merged, uncounted
 from snn.lanes import LANES
 from snn.memory import aligned
 from snn.program.tables import GAMMA_TRAINS, POISSON_TRAINS, SPIKE_TRAINS, VARYING_TRAINS
@@ -224,7 +224,7 @@ def _any(first, node):
     return first[node] < first[node + 1]
 
 
-@internal
+@merged
 def _run_slice(tables, groups, memory, span, sample, s, k, last, scratch):
     """Run slice `s` of one sample through step `k`, when what its listed synapses bring has arrived."""
     nodes, slices = tables.nodes, tables.slices
@@ -275,7 +275,7 @@ def _run_slice(tables, groups, memory, span, sample, s, k, last, scratch):
     memory.ends[sample, s, row + 1] = place
 
 
-@internal
+@merged
 def _run_block(tables, groups, memory, span, sample, block, first, last, scratch):
     """Run a block of one sample through steps `first` .. `last`."""
     first_slice, end_slice = tables.blocks.first_slice[block], tables.blocks.first_slice[block + 1]
