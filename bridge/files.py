@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from bridge.errors import OutputError
+from snn.files import new_file
 
 if TYPE_CHECKING:
     from bridge.comparison.compare import Comparison
@@ -55,7 +56,7 @@ def write(comparison: Comparison, folder: Path, render: Callable[[Comparison], s
     """
 
     def arrays(path: Path) -> None:
-        with h5py.File(path, "w") as file:
+        with new_file(path) as disk, h5py.File(disk, "w") as file:
             file.attrs["results"] = json.dumps(comparison.results)
             for name, array in comparison.arrays.items():
                 array = np.asarray(array)

@@ -218,8 +218,8 @@ class Network(Inputs):
         return np.unique(np.concatenate([np.zeros(0, np.int64), *self.spikes_kept.get(name, [])]).astype(np.int64))
 
     def _claim(self, name: str) -> str:
-        if not isinstance(name, str) or not name:
-            raise ValidationError("Network", "name", name, "a text that is not empty")
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise ValidationError("Network", "name", name, "a text of printable characters that is not empty")
         if name in self.populations or name in self.sources:
             raise ValidationError("Network", "name", name, "a name not used before in this network")
         return f"{name!r}"

@@ -14,6 +14,7 @@ from bridge.nir.cells import channels_first, order
 from bridge.nir.convolution import as_convolution
 from bridge.nir.reading import read
 from bridge.nodes import Conv2d, Embedding
+from snn.files import new_file
 from snn.network import Population, Source
 from snn.neurons import StaircaseModel
 from snn.projection import Projection
@@ -77,12 +78,10 @@ def to_nir(converted: Any, path: str | Path) -> tuple[str, ...]:
         reason = "would not come back as it is from its NIR file"
         raise ConversionError("the network", reason, "Save it otherwise, and report this")
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.writing")
     try:
-        nir.write(temporary, graph)
-        temporary.replace(path)
+        with new_file(path) as disk:
+            nir.write(disk, graph)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
     return tuple(exporter.notes)
 

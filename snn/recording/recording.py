@@ -75,8 +75,8 @@ class Recording:
     def save(self, path: str | os.PathLike) -> None:
         """Write the recording to an HDF5 file: a SONATA spike report, readable by libsonata, with the rest beside it.
 
-        Each sample of several is a population of its own there, ``name_sample``. The file appears whole or not at
-        all; all data carry checksums. `load` reads it back.
+        Each sample of several is a population of its own there, ``name_sample``, and a name such as L2/3 is L2_3. The
+        file appears whole or not at all; all data carry checksums. `load` reads it back.
 
         Raises
         ------

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from snn.errors import FileFormatError, ResourceError
+from snn.files import new_file
 from snn.recording.spikes import SpikeRecord
 from snn.recording.trace import Trace
 
@@ -25,22 +26,17 @@ _MAGIC = 0x0A7A
 def write(recording: Recording, path: str | os.PathLike) -> None:
     """Write a recording; see `snn.Recording.save`."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with h5py.File(temporary, "w") as file:
+        with new_file(path) as disk, h5py.File(disk, "w") as file:
             file.attrs.create("magic", _MAGIC, dtype=np.uint32)
             file.attrs.create("version", [0, 1], dtype=np.uint32)
+            places = _places(list(recording.spikes), recording.batch)
             for name, record in recording.spikes.items():
-                for sample in range(recording.batch):
-                    _write_spikes(file.create_group(_place(name, sample, recording.batch)), record, sample)
+                for sample, place in enumerate(places[name]):
+                    _write_spikes(file.create_group(f"spikes/{place}"), record, sample)
             _write_rest(file.create_group("recording"), recording)
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
     except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def read(path: str | os.PathLike) -> dict[str, Any]:
@@ -55,8 +51,19 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
         raise FileFormatError(f"{path} is not a recording, or damaged: {error}") from error
 
 
-def _place(name: str, sample: int, batch: int) -> str:
-    return f"spikes/{name}" if batch == 1 else f"spikes/{name}_{sample}"
+def _places(names: list[str], batch: int) -> dict[str, list[str]]:
+    """Return what populations and their samples are called in the file: in HDF5 no name has a "/" or is "."."""
+    places, taken = {}, set()
+    for name in names:
+        place = "_" if name == "." else name.replace("/", "_")
+        while True:
+            group = [place] if batch == 1 else [f"{place}_{sample}" for sample in range(batch)]
+            if taken.isdisjoint(group):
+                break
+            place += "_"
+        places[name] = group
+        taken.update(group)
+    return places
 
 
 def _write_spikes(group: h5py.Group, record: SpikeRecord, sample: int) -> None:
@@ -96,9 +103,10 @@ def _read(file: h5py.File) -> dict[str, Any]:
     rest: Any = file["recording"]
     scalars = {name: float(rest.attrs[name]) for name in ("dt", "start", "stop")}
     batch, spikes, fan_out = int(rest.attrs["batch"]), {}, {}
-    for population in _in_order(rest, "populations"):
-        name = str(population.attrs["name"])
-        found: list[Any] = [file[_place(name, sample, batch)] for sample in range(batch)]
+    populations = {str(group.attrs["name"]): group for group in _in_order(rest, "populations")}
+    places = _places(list(populations), batch)
+    for name, population in populations.items():
+        found: list[Any] = [file[f"spikes/{place}"] for place in places[name]]
         times, exact = [group["timestamps"][:] for group in found], "offsets" in population
         spikes[name] = SpikeRecord(
             samples=np.repeat(np.arange(batch, dtype=np.int32), [len(train) for train in times]),

@@ -65,12 +65,49 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(recording, tmp_path, m
         recording.save(tmp_path / "absent" / "spikes.h5")
 
 
+@pytest.mark.parametrize("room", [0, 10_000, 100_000])
+def test_a_full_disk_is_told_and_what_was_recorded_is_still_there(tmp_path, room):
+    resource = pytest.importorskip("resource")  # not on Windows
+    net = snn.Network()
+    net.population("a", 1_000, snn.IF(i_e=0.3))
+    recording = snn.Simulation(net, dt=1.0).run(100.0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))  # of a file; a write beyond fails as on a full disk
+    try:
+        with pytest.raises(snn.ResourceError, match=r"cannot write .*spikes\.h5: File too large"):
+            recording.save(tmp_path / "spikes.h5")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+    recording.save(tmp_path / "spikes.h5")
+    assert len(snn.Recording.load(tmp_path / "spikes.h5").spikes["a"]) == len(recording.spikes["a"]) > 20_000
+
+
 def test_samples_are_saved_as_populations_of_their_own(tmp_path):
     net = snn.Network()
     net.population("a", 1, snn.IF(i_e=1.0))
     snn.Simulation(net, dt=1.0, batch=2).run(3.0).save(tmp_path / "spikes.h5")
     with h5py.File(tmp_path / "spikes.h5") as file:
         assert sorted(file["spikes"]) == ["a_0", "a_1"]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_every_name_can_be_saved(tmp_path, batch):
+    net = snn.Network()
+    names = ["L2", "L2_3", "L2/3", "L2/timestamps", ".", "..", "/", "_0", "ein µ"]
+    for i, name in enumerate(names):
+        net.population(name, 1, snn.IF(i_e=0.1 * (i + 1)))
+    recording = snn.Simulation(net, dt=1.0, batch=batch).run(30.0)
+    recording.save(tmp_path / "spikes.h5")
+    back = snn.Recording.load(tmp_path / "spikes.h5")
+    assert list(back.spikes) == names
+    assert [record.steps.tolist() for record in back.spikes.values()] == [
+        record.steps.tolist() for record in recording.spikes.values()
+    ]
+    with h5py.File(tmp_path / "spikes.h5") as file:  # as SONATA's readers look for them
+        assert all("timestamps" in group for group in file["spikes"].values())
+        assert len(file["spikes"]) == batch * len(names)
+        assert batch > 1 or {"L2", "L2_3", "L2_3_"} <= set(file["spikes"])
 
 
 @pytest.mark.parametrize("batch", [1, 3])
