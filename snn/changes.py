@@ -51,7 +51,7 @@ class Changes:
             self.engine.set_input(source.name, self._trains(owner, source, values[name]))
             return
         array = checks.array(owner, name, values[name], unit="Hz" if name == "rate" else "pA")
-        array = np.broadcast_to(array, source.shape) if array.ndim == 0 else array
+        array = np.broadcast_to(array, source.shape) if array.ndim == 0 else self._of_samples(array, source.size)
         array = array.reshape(array.shape[0], -1) if array.shape[1:] == source.shape else array
         array = array.ravel() if array.shape == source.shape else array
         if array.shape not in ((source.size,), (self.batch, source.size)):
@@ -78,6 +78,10 @@ class Changes:
         )
         return [lowered(one) for one in trains] if by_sample else lowered(trains)
 
+    def _of_samples(self, array: np.ndarray, size: int) -> np.ndarray:
+        """Return one value a sample as one for each of so many elements, and everything else as it is."""
+        return np.repeat(array, size, axis=1) if array.shape == (self.batch, 1) else array
+
     def of_population(self, neurons: Neurons, values: dict[str, Any]) -> None:
         """Give neurons other parameters."""
         view, population = view_of(neurons), view_of(neurons).population
@@ -90,8 +94,9 @@ class Changes:
             if name not in known:
                 raise ValidationError(owner, "parameter", name, f"one of {', '.join(known)}")
             array = checks.array(owner, name, value, unit=population.model.unit(name))
+            array = self._of_samples(array, view.size)
             if array.shape not in ((), (view.size,), (self.batch, view.size)):
-                expected = f"a number, shape ({view.size},) or ({self.batch}, {view.size})"
+                expected = f"a number, shape ({view.size},), ({self.batch}, {view.size}) or ({self.batch}, 1)"
                 raise ValidationError(owner, name, f"array of shape {array.shape}", expected)
             changed[name] = _with_slice(current[name], view, array)
         replace(population.model, **{name: changed[name] for name in values})  # the model refuses what it must

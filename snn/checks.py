@@ -19,6 +19,7 @@ from snn.errors import ValidationError
 from snn.random import Distribution, Uniform
 
 _STEP_TOLERANCE = 1e-9
+_MOST_STEPS = 2**53  # beyond it not every number of steps is a float
 
 
 def number(
@@ -74,7 +75,7 @@ def array(owner: str, name: str, value: Any, shape: tuple[int, ...] | None = Non
         raise ValidationError(owner, name, f"array of shape {result.shape}", f"an array of shape {shape}")
     if not np.isfinite(result).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
-        raise ValidationError(owner, f"{name}{list(where)}", float(result[where]), "finite numbers only")
+        raise ValidationError(owner, f"{name}{list(where) or ''}", float(result[where]), "finite numbers only")
     return result
 
 
@@ -142,16 +143,19 @@ def choice(owner: str, name: str, value: object, options: tuple[str, ...]) -> No
         raise ValidationError(owner, name, value, f"{', '.join(shown[:-1])} or {shown[-1]}")
 
 
-def steps(owner: str, name: str, value: ArrayLike, dt: float, *, minimum: int = 0) -> np.ndarray:
+def steps(
+    owner: str, name: str, value: ArrayLike, dt: float, *, minimum: int = 0, maximum: int = _MOST_STEPS
+) -> np.ndarray:
     """Return times in ms as whole numbers of steps of `dt`, or refuse them with the nearest that would do."""
     exact = np.asarray(value, np.float64) / dt
     whole = np.rint(exact)
     tolerance = _STEP_TOLERANCE + 4 * np.finfo(np.float64).eps * np.abs(exact)
-    bad = ~(np.abs(exact - whole) <= tolerance) | (whole < minimum)
+    bad = ~(np.abs(exact - whole) <= tolerance) | (whole < minimum) | (whole > maximum)
     if bad.any():
         wrong = np.atleast_1d(np.asarray(value, np.float64))[np.atleast_1d(bad)][0]
-        nearest = max(minimum, round(wrong / dt)) * dt if np.isfinite(wrong) else minimum * dt
+        nearest = min(maximum, max(minimum, round(wrong / dt))) * dt if np.isfinite(wrong / dt) else minimum * dt
         least = f", at least {minimum * dt:g}" if minimum else ", not negative"
+        least += f", at most {maximum * dt:g}" if wrong > maximum * dt else ""
         raise ValidationError(
             owner, name, float(wrong), f"a multiple of dt = {dt:g} ms{least} (nearest: {nearest:.12g})"
         )

@@ -57,6 +57,11 @@ class Network(Inputs):
         self.probes: list[Probe] = []
         self.spikes_kept: dict[str, list[range]] | None = None  # None: all
 
+    def __repr__(self) -> str:
+        neurons = sum(population.size for population in self.populations.values())
+        about = f"{len(self.populations)} populations ({neurons:,} neurons), {len(self.sources)} stimuli"
+        return f"<Network: {about}, {len(self.projections)} projections, seed {self.seed}>"
+
     def population(
         self,
         name: str,

@@ -53,6 +53,10 @@ class Projection:
         """The two ends."""
         return f"{self.source.name} -> {self.target.name}"
 
+    def __repr__(self) -> str:
+        rule = "an input of its own for every target" if self.rule is None else type(self.rule).__name__
+        return f"<Projection {self.name}: {rule}, weight {_shown(self.weight)}, delay {_shown(self.delay)}>"
+
     @property
     def same(self) -> bool:
         """Whether source and target are the same neurons, so that a neuron may meet itself."""
@@ -235,6 +239,10 @@ def _check_port(owner: str, target: View, port: Any) -> None:
     if not ports and port is not None:
         expected = f"nothing: {type(target.population.model).__name__} leaves no choice"
         raise ValidationError(owner, "port", port, expected)
+
+
+def _shown(value: Any) -> str:
+    return f"array of shape {value.shape}" if isinstance(value, np.ndarray) else str(value)
 
 
 def _flows(source: Neurons | Source) -> bool:

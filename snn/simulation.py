@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,27 +11,22 @@ from numpy.typing import ArrayLike
 
 from snn import checks
 from snn.changes import Changes
-from snn.engine_choice import choose
-from snn.engines.contract import Spikes
-from snn.engines.exact_cpu import ExactCpu
-from snn.engines.grid_cpu import GridCpu
-from snn.errors import ValidationError
+from snn.engine_choice import check_device, start
+from snn.errors import ResourceError, ValidationError
 from snn.interrupts import held
 from snn.network import Network
-from snn.neurons import McCullochPitts
 from snn.population import Neurons, Population, View, view_of
-from snn.program import lower, lower_exact
-from snn.program.building import build_rows
 from snn.program.lower_staircase import is_staircase
-from snn.recording import Recording, Settled, SpikeRecord, Trace, join, rising
+from snn.progress import Report, progress
+from snn.recording import Collector, Recording, Settled
 from snn.settling import Settling
 from snn.stimuli import Source
-
-Report = Literal["bar"] | Callable[[float, float], None] | None
 
 
 class Simulation:
     """A network with its state, at a time.
+
+    What is added to the network afterwards is neither simulated nor recorded.
 
     Parameters
     ----------
@@ -102,61 +97,36 @@ class Simulation:
             raise ValidationError("Simulation", "network", network, "a snn.Network")
         checks.choice("Simulation", "engine", engine, ("grid", "exact", "auto"))
         checks.choice("Simulation", "spikes", spikes, ("listed", "counted"))
-        self._counting, self._counted_by_engine = spikes == "counted", False
         stairs = is_staircase(network)
         if stairs and engine == "grid":
             raise ValidationError("Simulation", "engine", engine, '"exact": staircase neurons have no steps')
-        on_card = _is_card(device)
+        check_device(device)
         threads = checks.integer("Simulation", "threads", threads, minimum=1)
         self.batch = checks.integer("Simulation", "batch", batch, minimum=1)
         first_sample = checks.integer("Simulation", "first_sample", first_sample, minimum=0)
         seed = network.seed if seed is None else checks.seed("Simulation", seed)
         self.network = network
         self._known = network.populations | network.sources  # what is added to the network later is not simulated
+        self._size = _size(network)
         self._settling: Settling | None = None
         if stairs:
             self.engine, self.reason = "exact", "staircase neurons have no steps"
             self._settling = Settling(network, self.batch, threads, weight_bits, device)
             self.program: Any = self._settling.program
             return
-        self.engine, self.reason = engine, "asked for"
-        if engine == "auto":
-            self.engine, self.reason = ("grid", f"device={device!r}") if on_card else choose(network)
-        if self.engine == "exact":
-            if engine == "exact" and (dt is not None or weight_bits != 32):
-                given = ("dt", dt) if dt is not None else ("weight_bits", weight_bits)
-                raise ValidationError("Simulation", *given, 'nothing, or engine="grid"')
-            if on_card:
-                from snn.engines.exact_cuda import ExactCuda, prove  # which needs numba-cuda
-
-                prove(device)
-                self.program = lower_exact(network)
-                self._engine: Any = ExactCuda(self.program, self.batch, seed, first_sample, device)
-            else:
-                self.program = lower_exact(network, threads)
-                self._engine = ExactCpu(self.program, self.batch, threads, seed, first_sample)
-            self.dt = self.program.window
-        else:
-            dt = 0.1 if dt is None else checks.number("Simulation", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
-            build = build_rows
-            if on_card:
-                from snn.engines.grid_cuda import GridCuda, builder  # which needs numba-cuda
-
-                build = builder(network, device)
-            self.program = lower(network, dt, threads, weight_bits, build)
-            self.dt = self.program.dt
-            binary = any(isinstance(p.model, McCullochPitts) for p in network.populations.values())
-            self._counted_by_engine = self._counting and not binary  # what binary units send says how they change
-            if on_card:
-                arguments = self.program, self.batch, threads, seed, first_sample, device
-                self._engine = GridCuda(*arguments, counting=self._counted_by_engine)
-            else:
-                self._engine = GridCpu(self.program, self.batch, threads, seed, first_sample)
-        self._probes = tuple(network.probes)
+        counting = spikes == "counted"
+        try:
+            chosen = start(network, engine, dt, device, threads, self.batch, seed, first_sample, weight_bits, counting)
+        except MemoryError as error:
+            raise ResourceError(str(error) or "the network does not fit into memory") from error
+        self.engine, self.reason, self.program, self._engine = chosen.name, chosen.reason, chosen.program, chosen.engine
+        self.dt: float = self.program.window if self.engine == "exact" else self.program.dt
         self._changes = Changes(network, self.program, self._engine, self.batch)
-        self._parts: list[Recording] = []
-        self._gathered = 0.0  # ms whose record is in the parts
-        self._recorded = {name: network.recorded_neurons(name) for name in self.program.names}
+        self._collector = Collector(network, self.program, self._engine, self.batch, counting, chosen.counting)
+
+    def __repr__(self) -> str:
+        at = "" if self._settling is not None else f", at {self.time:g} ms"
+        return f"<Simulation: {self.engine} engine, {self.batch} sample{'s'[: self.batch > 1]}{at}>"
 
     @property
     def time(self) -> float:
@@ -168,8 +138,8 @@ class Simulation:
     def recording(self) -> Recording:
         """Everything recorded since the start or the last `reset`; also what an interrupted run had reached."""
         self._refuse_stairs("recording")
-        self._gather()
-        return join(self._parts) if self._parts else self._record(0.0)
+        self._collector.gather()
+        return self._collector.recording()
 
     def run(self, duration: float, report: Report = None) -> Recording:
         """Go on for `duration` ms.
@@ -199,21 +169,22 @@ class Simulation:
         self._refuse_stairs("run")
         duration = checks.number("run", "duration", duration, minimum=0.0, unit="ms")
         goal: Any = self._engine.goal(duration)
+        self._tell_of_changes()
         first, reached = self._engine.time, duration == 0.0
-        self._gather()
-        begun = len(self._parts)
-        advance, finish = _progress(report, duration)
+        self._collector.gather()
+        begun = len(self._collector.parts)
+        advance, finish = progress(report, duration)
         try:
             while not reached:
                 with held():
                     try:
                         reached = self._engine.advance(goal)
                     finally:
-                        self._gather()
+                        self._collector.gather()
                 advance(self._engine.time - first)
         finally:
             finish()
-        return join(self._parts[begun:]) if len(self._parts) > begun else self._record(first)
+        return self._collector.recording(begun, first)
 
     def settle(
         self,
@@ -295,9 +266,9 @@ class Simulation:
         ----------
         target : Population, View or Source
         **values : float or array
-            For n neurons their model's parameters: a number, an array (n,), or (batch, n). For a stimulus its
-            ``rate`` (Hz), ``amplitude`` (pA), likewise, or ``trains``: a list of arrays of times in ms, or one such
-            list for every sample.
+            For n neurons their model's parameters: a number, an array (n,), or one of every sample, (batch, n) or
+            (batch, 1). For a stimulus its ``rate`` (Hz), ``amplitude`` (pA), likewise, or ``trains``: a list of arrays
+            of times in ms, or one such list for every sample.
 
         Raises
         ------
@@ -328,7 +299,7 @@ class Simulation:
             self._settling.reset()
             return
         self._engine.reset(checks.integer("reset", "first_sample", first_sample, minimum=0))
-        self._parts, self._gathered = [], 0.0
+        self._collector.forget()
 
     def retire(self, samples: ArrayLike) -> None:
         """Simulate some samples no further until the next `reset`, which saves their time; the others do not notice.
@@ -357,65 +328,17 @@ class Simulation:
         if self._settling is not None:
             raise ValidationError(owner, "network", list(self.network.populations), "spiking neurons; see settle")
 
-    def _gather(self) -> None:
-        """Take over what the engine has recorded in its last span, unless that is done."""
-        if self._engine.time > self._gathered:
-            self._parts.append(self._record(self._gathered))
-            self._gathered = self._engine.time
-
-    def _record(self, start: float) -> Recording:
-        """Return what the engine has recorded since `start`, the time when it was last asked."""
-        stop = self._engine.time
-        if self._counted_by_engine and stop > start:
-            counted, events = self._engine.take_counts()
-            for name, recorded in self._recorded.items():
-                if len(recorded) < counted[name].shape[1]:
-                    counted[name] = counted[name][:, recorded]
-            spikes = {}
-        else:
-            spikes, events = self._lists(start, stop)
-            counted = {name: record.counts() for name, record in spikes.items()} if self._counting else None
-        if stop > start:
-            traced = self._engine.take_traces()
-        else:
-            widths = [probe.view.stop - probe.view.start for probe in self._probes]
-            traced = [(np.zeros(0), np.zeros((self.batch, 0, width))) for width in widths]
-        traces = tuple(
-            Trace(probe.view.population.name, probe.variable, probe.view.start, probe.every, times, values)
-            for probe, (times, values) in zip(self._probes, traced, strict=True)
+    def _tell_of_changes(self) -> None:
+        """Warn once where the network has got what is not simulated."""
+        now = _size(self.network)
+        if now == self._size:
+            return
+        self._size = now
+        warnings.warn(
+            "what was added to the network since this Simulation was made is neither simulated nor recorded; "
+            "make a new Simulation",
+            stacklevel=3,
         )
-        spikes = {} if self._counting else spikes
-        return Recording(spikes, traces, events, self.program.fan_out, self.dt, start, stop, self.batch, counted)
-
-    def _lists(self, start: float, stop: float) -> tuple[dict[str, SpikeRecord], np.ndarray]:
-        """Return the spikes since `start` and the synapses that those of each sample reach."""
-        taken = self._engine.take_spikes() if stop > start else {}
-        nothing = Spikes(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32))
-        if self.engine == "exact":
-            nothing = nothing._replace(offsets=np.zeros(0))
-        spikes, events = {}, np.zeros(self.batch, np.int64)
-        for name in self.program.names:
-            found = taken.get(name, nothing)
-            reached = self.program.fan_out[name][found.neurons]
-            events += np.bincount(found.samples, reached, self.batch).astype(np.int64)  # of all, before any are dropped
-            if self.engine == "grid" and isinstance(getattr(self._known[name], "model", None), McCullochPitts):
-                found = _chosen(found, rising(found.samples, found.neurons, self._engine.variable(name, "n")))
-            size, recorded = len(self.program.fan_out[name]), self._recorded[name]
-            if len(recorded) < size:
-                found = _chosen(found, np.isin(np.arange(size), recorded)[found.neurons])
-            spikes[name] = SpikeRecord(
-                samples=found.samples,
-                steps=found.steps,
-                neurons=found.neurons,
-                shape=self._known[name].shape or (),
-                batch=self.batch,
-                dt=self.dt,
-                start=start,
-                stop=stop,
-                recorded=recorded,
-                offsets=found.offsets,
-            )
-        return spikes, events
 
     def _own(self, target: object, kind: type, owner: str) -> None:
         whole = target.population if isinstance(target, View) else target
@@ -424,33 +347,9 @@ class Simulation:
             raise ValidationError(owner, "target", target, f"one of this network's when the simulation began: {names}")
 
 
-def _is_card(device: Any) -> bool:
-    """Return whether a device is a graphics card; it is refused if it is nothing at all."""
-    if isinstance(device, str) and re.fullmatch(r"cuda(:\d+)?", device):
-        return True
-    checks.choice("Simulation", "device", device, ("cpu", "cuda", "cuda:1"))
-    return False
-
-
-def _chosen(spikes: Spikes, kept: np.ndarray) -> Spikes:
-    """Return some of the spikes."""
-    columns: Any = (None if column is None else column[kept] for column in spikes)
-    return Spikes(*columns)
-
-
-def _progress(report: Report, duration: float) -> tuple[Callable[[float], None], Callable[[], None]]:
-    """Return what to call with the ms done, and at the end."""
-    if report is None:
-        return (lambda done: None), (lambda: None)
-    if callable(report):
-        return (lambda done: report(done, duration)), (lambda: None)
-    if report != "bar":
-        raise ValidationError("run", "report", report, '"bar", a function of (done, duration), or None')
-    from tqdm.auto import tqdm
-
-    bar = tqdm(total=round(duration, 6), unit="ms", desc="simulating", leave=False)
-
-    def advance(done: float) -> None:
-        bar.update(round(done - bar.n, 6))
-
-    return advance, bar.close
+def _size(network: Network) -> tuple[Any, ...]:
+    """Return what grows with everything that is added to a network."""
+    kept = network.spikes_kept
+    chosen = None if kept is None else sum(map(len, kept.values()))
+    parts = network.populations, network.sources, network.projections, network.probes
+    return *map(len, parts), chosen

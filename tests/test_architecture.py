@@ -34,7 +34,18 @@ FLOORS = [
         "synapses",
     ),
     *("connectivity", "stimuli", "population", "projection", "network", "program", "engines", "interrupts", "extras"),
-    *("statistics", "plotting", "recording", "engine_choice", "changes", "settling", "simulation", "networks"),
+    *(
+        "statistics",
+        "plotting",
+        "files",
+        "recording",
+        "engine_choice",
+        "changes",
+        "settling",
+        "progress",
+        "simulation",
+        "networks",
+    ),
 ]
 SOURCES = sorted(path for package in ("snn", "ann", "bridge") for path in (ROOT / package).rglob("*.py"))
 

@@ -24,7 +24,7 @@ from snn.arithmetic import exp, expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
 from snn.neurons.conductance import ConductanceArrivals
-from snn.neurons.firing import left_after
+from snn.neurons.firing import left_after, refractory_steps
 from snn.neurons.integration import derivatives_of, reset_within
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
@@ -226,7 +226,7 @@ class AdEx(Model):
             "upswing": values["g_l"] * values["delta_t"],
             "slope": values["a"],
             "jump": values["b"],
-            "refractory_steps": checks.steps("AdEx", "t_ref", values["t_ref"], dt),
+            "refractory_steps": refractory_steps("AdEx", values["t_ref"], dt),
             "decay_ex": np.exp(-dt / values["tau_syn"]),
             "decay_in": np.exp(-dt / values["tau_syn_inh"]),
         }

@@ -30,7 +30,7 @@ from snn import checks
 from snn.arithmetic import exp, expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
-from snn.neurons.firing import left_after
+from snn.neurons.firing import left_after, refractory_steps
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
 # Gauss and Legendre's points, as parts of the step from its start and to its end, and their weights.
@@ -209,7 +209,7 @@ class ConductanceLIF(Model):
             "drive": values["g_l"] * values["v_rest"] + values["i_e"],
             "gain": dt / values["c_m"],
             **{name: values[name] for name in ("g_l", "e_ex", "e_in", "v_threshold", "v_reset")},
-            "refractory_steps": checks.steps("ConductanceLIF", "t_ref", values["t_ref"], dt),
+            "refractory_steps": refractory_steps("ConductanceLIF", values["t_ref"], dt),
             "decay_ex": np.exp(-dt / values["tau_syn"]),
             "decay_in": np.exp(-dt / values["tau_syn_inh"]),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import count
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
@@ -111,7 +111,7 @@ class CustomModel(Model):
         super().__init_subclass__(**options)
         for name, kind in inspect.get_annotations(cls).items():
             if "ClassVar" not in str(kind) and name not in vars(cls):
-                raise ValidationError(cls.__name__, name, MISSING, "a parameter with a number as its default")
+                raise ValidationError(cls.__name__, name, "no default", "a parameter with a number as its default")
         dataclass(frozen=True, eq=False, kw_only=True)(cls)
         parameters = {field.name: checks.number(cls.__name__, field.name, field.default) for field in fields(cls)}
         if "dt" in parameters:
@@ -146,13 +146,13 @@ def _names(cls: type[CustomModel]) -> list[str]:
     ways = [name for name in ("derivatives", "update") if hasattr(cls, name)]
     if len(ways) != 1:
         expected = "either derivatives(p, s, current) or update(p, s, current, dt)"
-        raise ValidationError(cls.__name__, "derivatives", " and ".join(ways) or MISSING, expected)
+        raise ValidationError(cls.__name__, "derivatives", " and ".join(ways) or "neither", expected)
     return [*ways, "threshold", "reset"]
 
 
 def _checked_state(cls: type[CustomModel], parameters: dict[str, float]) -> dict[str, float]:
     """Return where the state variables start, given the parameters' defaults."""
-    state = getattr(cls, "state", MISSING)
+    state = getattr(cls, "state", "nothing")
     if not isinstance(state, dict) or next(iter(state), None) != "v":
         raise ValidationError(cls.__name__, "state", state, 'a dict of initial values whose first name is "v"')
     initial = {}
@@ -188,7 +188,9 @@ def _checked(cls: type[CustomModel], name: str, sample: tuple) -> Callable:
     """Return one of the class's functions compiled, after it has been called with the parameters' defaults."""
 
     def refuse(problem: str) -> ValidationError:
-        return ValidationError(cls.__name__, name, getattr(cls, name, MISSING), f"{name}{_ARGUMENTS[name]}: {problem}")
+        return ValidationError(
+            cls.__name__, name, getattr(cls, name, "nothing"), f"{name}{_ARGUMENTS[name]}: {problem}"
+        )
 
     function: Any = inspect.getattr_static(cls, name, None)
     function = getattr(function, "__func__", function)

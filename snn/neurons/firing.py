@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from snn import checks
 from snn.arithmetic import fma
 from snn.jit import inlined
 
@@ -44,6 +45,11 @@ def fire(p, old, v, refractory, threshold, armed):
     spiked = free & (v >= (threshold if armed else math.inf))
     after = fma(p.kept, v, p.base)
     return after if spiked else (v if free else old), left_after(p, refractory, spiked), spiked
+
+
+def refractory_steps(owner: str, t_ref: Any, dt: float) -> np.ndarray:
+    """Return a refractory period in ms as a number of steps, which states count in 32 bits."""
+    return checks.steps(owner, "t_ref", t_ref, dt, maximum=2**31 - 1)
 
 
 def reset_of(reset: str, v_threshold: Any, v_reset: Any) -> dict[str, Any]:

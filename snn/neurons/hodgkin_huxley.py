@@ -30,7 +30,7 @@ from snn import checks
 from snn.arithmetic import exp, expm1, fma, product
 from snn.jit import inlined
 from snn.neurons.conductance import ConductanceArrivals
-from snn.neurons.firing import left_after
+from snn.neurons.firing import left_after, refractory_steps
 from snn.neurons.integration import derivatives_of, evolve
 from snn.neurons.model import Lowered, Model, Parameter, Values, step_of
 
@@ -242,7 +242,7 @@ class HodgkinHuxley(Model):
         names = ("c_m", "g_na", "g_k", "g_l", "e_na", "e_k", "v_rest", "v_t", "e_ex", "e_in", "i_e")
         parameters: dict[str, Any] = {name: values[name] for name in names} | {
             "dt": dt,
-            "refractory_steps": checks.steps("HodgkinHuxley", "t_ref", values["t_ref"], dt),
+            "refractory_steps": refractory_steps("HodgkinHuxley", values["t_ref"], dt),
             "decay_ex": np.exp(-dt / values["tau_syn"]),
             "decay_in": np.exp(-dt / values["tau_syn_inh"]),
         }

@@ -50,7 +50,7 @@ from snn.neurons.exponential_flows import (
     TwoExponentialsFlow,
     TwoExponentialsFlowState,
 )
-from snn.neurons.firing import reset_of
+from snn.neurons.firing import refractory_steps, reset_of
 from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values
 from snn.neurons.steps import (
     Alpha,
@@ -183,7 +183,7 @@ class _IntegrateAndFire(Model):
             "gain": gain,
             "v_threshold": threshold,
             **reset_of(self.reset, threshold, reset),
-            "refractory_steps": checks.steps(name, "t_ref", values["t_ref"], dt),
+            "refractory_steps": refractory_steps(name, values["t_ref"], dt),
         }
         if self.synapse == "delta":
             return Lowered(Delta(**membrane), DeltaState(v_rest), DeltaArrivals)

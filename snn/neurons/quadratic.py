@@ -23,7 +23,7 @@ from snn.arithmetic import expm1, fma
 from snn.errors import ValidationError
 from snn.jit import inlined
 from snn.neurons.delta_flows import DeltaFlowState
-from snn.neurons.firing import left_after
+from snn.neurons.firing import left_after, refractory_steps
 from snn.neurons.integration import derivatives_of, reset_within
 from snn.neurons.model import Flowed, Lowered, Model, Parameter, Values, step_of
 from snn.neurons.quadratic_flows import QuadraticFlow
@@ -267,7 +267,7 @@ class QIF(_Quadratic):
             "slope": 0.0,
             "jump": 0.0,
             "v_reset": values["v_reset"],
-            "refractory_steps": checks.steps("QIF", "t_ref", values["t_ref"], dt),
+            "refractory_steps": refractory_steps("QIF", values["t_ref"], dt),
         }
         return self._lower(values, dt, values["v_rest"], 0.0, equation)
 

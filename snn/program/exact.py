@@ -337,10 +337,11 @@ def lower_exact(network: Network, threads: int = 1) -> ExactProgram:
     ValidationError
         If a model has no closed form, a delay between neurons is not above 0, or something needs a grid.
     ResourceError
-        If the synapses do not fit into memory.
+        If the neurons or synapses do not fit into memory.
     """
     if not network.populations:
         raise ValidationError("lower", "network", "no populations", "a network with at least one population")
+    neurons.require_room(network)
     work = _Lowering(network, threads)
     work.lower_neurons()
     work.lower_stimuli()

@@ -235,7 +235,7 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32, 
     ValidationError
         If a delay, refractory period or time is not a multiple of dt, or a variable to record does not exist.
     ResourceError
-        If the synapses do not fit into memory.
+        If the neurons or synapses do not fit into memory.
     """
     dt = checks.number("lower", "dt", dt, minimum=0.0, exclusive=True, unit="ms")
     if weight_bits not in (32, 24, 16):
@@ -245,6 +245,7 @@ def lower(network: Network, dt: float, threads: int = 1, weight_bits: int = 32, 
     for source in network.sources.values():
         if isinstance(source.stimulus, Counts):
             raise ValidationError(f"{source.name!r}", "engine", "grid", 'engine="exact": counts have no steps')
+    neurons.require_room(network)
     work = _Lowering(network, dt, threads, weight_bits, build)
     work.lower_neurons()
     work.lower_nodes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, NamedTuple, get_type_hints
@@ -9,9 +10,12 @@ from typing import Any, NamedTuple, get_type_hints
 import numpy as np
 
 from snn.errors import ValidationError
-from snn.network import Population
+from snn.memory import require
+from snn.network import Network, Population
 from snn.neurons.model import Flowed, Lowered, Values
 from snn.random import Distribution
+
+_BYTES = 64  # of a neuron with few variables, about, on either engine
 
 
 class Group(NamedTuple):
@@ -30,6 +34,13 @@ class Group(NamedTuple):
     parameters: Any
     state: Any
     arrivals: Any
+
+
+def require_room(network: Network) -> None:
+    """Refuse a network whose neurons alone do not fit into memory, before an array has an element for each."""
+    sizes = [p.size for p in network.populations.values()]
+    sizes += [math.prod(source.shape) for source in network.sources.values() if source.shape]
+    require(float(_BYTES) * sum(sizes), f"{sum(sizes):,} neurons, those of stimuli among them,")
 
 
 def draw(population: Population, seed: int, first_stream: int) -> Values:

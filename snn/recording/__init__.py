@@ -1,8 +1,9 @@
 """What a simulation has recorded: spikes and traces, in memory, as files, and as other packages' objects."""
 
-from snn.recording.recording import Recording, join
+from snn.recording.collector import Collector
+from snn.recording.recording import Recording
 from snn.recording.settled import ByName, Changes, Settled
-from snn.recording.spikes import SpikeRecord, rising
+from snn.recording.spikes import SpikeRecord
 from snn.recording.trace import Trace
 
-__all__ = ["ByName", "Changes", "Recording", "Settled", "SpikeRecord", "Trace", "join", "rising"]
+__all__ = ["ByName", "Changes", "Collector", "Recording", "Settled", "SpikeRecord", "Trace"]

@@ -53,6 +53,13 @@ class Recording:
     batch: int
     counted: dict[str, np.ndarray] | None = None
 
+    def __repr__(self) -> str:
+        lines = [f"Recording: {self.start:g} to {self.stop:g} ms" + (f", {self.batch} samples" * (self.batch > 1))]
+        if self.counted is not None:
+            lines += [f"  {name}: {int(counts.sum()):,} spikes, counted" for name, counts in self.counted.items()]
+        lines += [f"  {name}: {record!r}" for name, record in self.spikes.items()]
+        return "\n".join([*lines, *(f"  {trace!r}" for trace in self.traces)])
+
     def counts(self, population: str) -> np.ndarray:
         """Return the number of spikes of every recorded neuron of a population, int64 (batch, neurons)."""
         names = self.spikes if self.counted is None else self.counted
@@ -65,7 +72,10 @@ class Recording:
         for trace in self.traces:
             if (trace.population, trace.variable) == (population, variable):
                 return trace
-        known = ", ".join(f"{t.population}.{t.variable}" for t in self.traces) or "none; call Network.record first"
+        known = (
+            ", ".join(f"{t.population}.{t.variable}" for t in self.traces)
+            or "none; call Network.record before the Simulation is made"
+        )
         raise ValidationError("Recording", "trace", f"{population}.{variable}", f"a recorded one: {known}")
 
     def synaptic_events(self) -> np.ndarray:

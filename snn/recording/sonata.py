@@ -5,6 +5,7 @@ SONATA: Dai et al., PLOS Computational Biology 16, e1007696, 2020. Its readers f
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
         with h5py.File(path) as file:
             return _read(file)
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise FileFormatError(f"{path} is not a recording, or damaged: {error}") from error
 

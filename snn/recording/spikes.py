@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snn import statistics
+from snn import checks, statistics
+from snn.errors import ValidationError
 
 if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingImports]
@@ -48,6 +49,10 @@ class SpikeRecord:
     recorded: np.ndarray
     offsets: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        samples = f" in {self.batch} samples" * (self.batch > 1)
+        return f"<{len(self):,} spikes of {len(self.recorded):,} neurons{samples}, {self.rate():.3g} Hz>"
+
     def __len__(self) -> int:
         return len(self.steps)
 
@@ -64,7 +69,18 @@ class SpikeRecord:
         return self.neurons.astype(np.int64) if everyone else np.searchsorted(self.recorded, self.neurons)
 
     def train(self, neuron: int, sample: int = 0) -> np.ndarray:
-        """Return the spike times of one neuron in ms."""
+        """Return the spike times of one neuron in ms.
+
+        Raises
+        ------
+        ValidationError
+            If there is no such neuron or sample, or its spikes were not recorded.
+        """
+        if neuron not in self.recorded:
+            known = "one" if len(self.recorded) else "nothing"
+            raise ValidationError("SpikeRecord", "neuron", neuron, f"{known} of the {len(self.recorded):,} recorded")
+        if checks.integer("SpikeRecord", "sample", sample, minimum=0) >= self.batch:
+            raise ValidationError("SpikeRecord", "sample", sample, f"0 to {self.batch - 1}")
         return self.times[(self.neurons == neuron) & (self.samples == sample)]
 
     def counts(self) -> np.ndarray:

@@ -32,6 +32,10 @@ class Trace:
     times: np.ndarray
     values: np.ndarray
 
+    def __repr__(self) -> str:
+        _, times, neurons = self.values.shape
+        return f"<trace of {self.population}.{self.variable}: {neurons:,} neurons, {times:,} times>"
+
     @property
     def unit(self) -> str:
         """Unit of the values; empty where they have none."""

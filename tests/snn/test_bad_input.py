@@ -438,7 +438,10 @@ def test_simulations(net, act, argument, value):
 
 
 RUN = [
-    *((lambda n, s, v=v: s.run(v), "duration", str(v)) for v in (-1.0, 0.05, 0.25, NAN, INF, "long", None, True)),
+    *(
+        (lambda n, s, v=v: s.run(v), "duration", str(v))
+        for v in (-1.0, 0.05, 0.25, 1e300, NAN, INF, "long", None, True)
+    ),
     (lambda n, s: s.run(1.0, report="dots"), "report", "'dots'"),
     (lambda n, s: s.reset(-1), "first_sample", "-1"),
     (lambda n, s: s.state(n.populations["cells"], "w"), "variable", "'w'"),
@@ -456,6 +459,8 @@ RUN = [
     (lambda n, s: s.set(n.populations["cells"], i_e=1.0, tau_m=0.0), "tau_m", "0.0"),
     (lambda n, s: s.set(n.populations["cells"], i_e=[1.0, 2.0, 3.0]), "i_e", "(3,)"),
     (lambda n, s: s.set(n.populations["cells"], i_e=[NAN] * 5), "i_e[0]", "nan"),
+    (lambda n, s: s.set(n.populations["cells"], i_e=NAN), "i_e", "i_e = nan"),
+    (lambda n, s: s.set(n.populations["cells"], t_ref=1e30), "t_ref", "1e+30"),
     (lambda n, s: s.set(n.populations["cells"], i_e="strong"), "i_e", "'strong'"),
     (lambda n, s: s.set(n.populations["cells"], i_e=None), "i_e", "None"),
     (lambda n, s: s.set(n.populations["cells"], i_e=snn.Uniform(0.0, 1.0)), "i_e", "Uniform"),
@@ -497,9 +502,14 @@ def test_running_simulations_go_on_as_if_nothing_had_been(net, act, argument, va
 def test_what_is_added_to_a_network_later_is_not_in_the_simulation(net):
     simulation = snn.Simulation(net)
     net.record(net.population("late", 1, snn.LIF()), "v", every=1.0)
-    recording = simulation.run(2.0)
+    with pytest.warns(UserWarning, match="neither simulated nor recorded; make a new Simulation"):
+        recording = simulation.run(2.0)
     assert "late" not in recording.spikes
     assert len(recording.traces) == 1
+    simulation.run(1.0)  # which warns no more
+    net.record_spikes()
+    with pytest.warns(UserWarning, match="neither simulated nor recorded"):
+        assert len(simulation.run(1.0).spikes["cells"].recorded) > 0
 
 
 @pytest.mark.parametrize(("given", "nearest"), [(0.25, "0.2"), (0.26, "0.3"), (0.04, "0.1"), (0.0, "0.1")])

@@ -254,3 +254,21 @@ for kind in ("delta", "arrays", "mixed", "alpha"):
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.split() == ["delta", "arrays", "mixed", "alpha"]
+
+
+def test_one_value_a_sample_is_that_of_all_its_neurons():
+    net = snn.Network(seed=1)
+    cells = net.population("cells", 4, snn.LIF())
+    trains = net.poisson("trains", 0.0, 3)
+    net.connect(trains, cells, snn.AllToAll(), weight=3.0)
+    short, long = (snn.Simulation(net, dt=0.5, batch=2) for _ in range(2))
+    short.set(cells, i_e=[[300.0], [0.0]])
+    short.set(cells[1:3], i_e=[[0.0], [300.0]])
+    short.set(trains, rate=[[0.0], [500.0]])
+    long.set(cells, i_e=[[300.0, 0.0, 0.0, 300.0], [0.0, 300.0, 300.0, 0.0]])
+    long.set(trains, rate=[[0.0] * 3, [500.0] * 3])
+    one, other = short.run(50.0), long.run(50.0)
+    for name in ("cells", "trains"):
+        np.testing.assert_array_equal(one.counts(name), other.counts(name))
+    assert one.counts("trains").sum(axis=1).tolist()[0] == 0 < one.counts("trains").sum()
+    assert (one.counts("cells")[0, [0, 3]] > one.counts("cells")[0, 1]).all()

@@ -415,6 +415,32 @@ def test_runaway_activity_ends_with_an_error_and_keeps_what_was_recorded():
     assert len(simulation.run(1.0).spikes["cells"]) == 0
 
 
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda net, a: net.connect(a, a, snn.OneToOne()),
+        lambda net, a: net.connect(net.noise_current("noise", 0.0, 1.0), a),
+        lambda net, a: net.connect(a, a, snn.OneToOne(), delay=1.0, plasticity=snn.TsodyksMarkram()),
+        lambda net, a: net.record(a, "refractory", every=1.0),
+        lambda net, a: net.population("late", 1, snn.LIF(), active=(1.0, 2.0)),
+    ],
+)
+def test_auto_takes_no_engine_that_refuses_the_network(add):
+    net = snn.Network()
+    add(net, net.population("a", 2, snn.LIF()))
+    with pytest.raises(snn.ValidationError) as refusal:
+        snn.Simulation(net, engine="exact")
+    simulation = snn.Simulation(net, engine="auto")
+    assert (simulation.engine, simulation.reason) == ("grid", str(refusal.value))
+
+
+def test_auto_refuses_what_both_engines_refuse():
+    net = snn.Network()
+    net.record(net.population("a", 2, snn.LIF()), "w", every=1.0)
+    with pytest.raises(snn.ValidationError, match="one of v, refractory"):
+        snn.Simulation(net, engine="auto")
+
+
 def test_auto_says_which_engine_and_why():
     net = snn.Network()
     cells_of(net, i_e=300.0)

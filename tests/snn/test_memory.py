@@ -20,6 +20,30 @@ def test_synapses_that_do_not_fit_are_refused_with_the_figure(little):
         snn.Simulation(net)
 
 
+@pytest.mark.parametrize("engine", ["grid", "exact", "auto"])
+def test_neurons_that_do_not_fit_are_refused_before_there_is_an_array_of_them(engine):
+    net = snn.Network()
+    net.population("cells", 10**12, snn.LIF(tau_m=snn.Uniform(10.0, 20.0)))
+    with pytest.raises(snn.ResourceError, match=r"1,000,000,000,000 neurons.* need 64,000\.0 GB of memory"):
+        snn.Simulation(net, engine=engine)
+
+
+def test_trains_count_as_neurons(little):
+    net = snn.Network()
+    net.population("cells", 1, snn.LIF())
+    net.poisson("trains", 10.0, 10**6)
+    with pytest.raises(snn.ResourceError, match=r"1,000,001 neurons, those of stimuli among them, need 0\.1 GB"):
+        snn.Simulation(net)
+
+
+def test_memory_that_ends_on_the_way_is_told(monkeypatch):
+    net = snn.Network()
+    net.population("cells", 3, snn.LIF())
+    monkeypatch.setattr("snn.engine_choice.lower", lambda *a: (_ for _ in ()).throw(MemoryError("no room for it")))
+    with pytest.raises(snn.ResourceError, match="no room for it"):
+        snn.Simulation(net)
+
+
 def test_a_batch_that_does_not_fit_is_refused_with_the_figure(little):
     net = snn.Network()
     net.population("cells", 10_000, snn.LIF())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import snn
+from snn.engines.grid_cpu import GridCpu
 
 
 @pytest.fixture
@@ -28,6 +29,43 @@ def test_spikes_can_be_read_in_every_way(recording):
     assert a.train(1).tolist() == [4.0, 8.0]
     assert a.rate() == pytest.approx(6 / 3 / 8e-3)
     assert len(recording.spikes["b"]) == 0
+
+
+def test_trains_that_are_not_there_are_not_empty_but_refused(recording):
+    for neuron in (3, -1, 0.5):
+        with pytest.raises(snn.ValidationError, match=rf"neuron = {neuron} .* one of the 3 recorded"):
+            recording.spikes["a"].train(neuron)
+    with pytest.raises(snn.ValidationError, match=r"sample = 1 .* 0 to 0"):
+        recording.spikes["a"].train(0, sample=1)
+    net = snn.Network()
+    cells = net.population("a", 3, snn.IF(i_e=[0.5, 0.25, 0.0]))
+    net.record_spikes(cells[1:])
+    record = snn.Simulation(net, dt=1.0).run(8.0).spikes["a"]
+    assert record.train(1).tolist() == [4.0, 8.0]
+    with pytest.raises(snn.ValidationError, match=r"neuron = 0 .* one of the 2 recorded"):
+        record.train(0)
+
+
+def test_what_a_session_shows_is_short(recording):
+    assert repr(recording).splitlines() == [
+        "Recording: 0 to 8 ms",
+        "  a: <6 spikes of 3 neurons, 250 Hz>",
+        "  b: <0 spikes of 1 neurons, 0 Hz>",
+        "  <trace of a.v: 2 neurons, 4 times>",
+        "  <trace of b.v: 1 neurons, 8 times>",
+    ]
+    net = snn.Network(seed=2)
+    a = net.population("a", 3, snn.IF())
+    made = net.connect(a, a, snn.OneToOne(), weight=np.ones(3), delay=1.0)
+    made += net.connect(net.poisson("noise", 1.0), a)
+    assert repr(net) == "<Network: 1 populations (3 neurons), 1 stimuli, 2 projections, seed 2>"
+    assert list(map(repr, made)) == [
+        "<Projection a -> a: OneToOne, weight array of shape (3,), delay 1.0>",
+        "<Projection noise -> a: an input of its own for every target, weight 1.0, delay None>",
+    ]
+    simulation = snn.Simulation(net, dt=1.0, batch=2, spikes="counted")
+    assert repr(simulation.run(3.0)) == "Recording: 0 to 3 ms, 2 samples\n  a: 0 spikes, counted"
+    assert repr(simulation) == "<Simulation: grid engine, 2 samples, at 3 ms>"
 
 
 def test_traces_hold_the_neurons_and_times_asked_for(recording):
@@ -200,7 +238,7 @@ def test_an_interrupt_waits_until_what_is_computed_is_recorded():
         net.connect(net.poisson("noise", 100.0), cells, weight=0.3)
         return snn.Simulation(net, dt=1.0)
 
-    simulation, advance = simulate(), snn.simulation.GridCpu.advance
+    simulation, advance = simulate(), GridCpu.advance
     engine = simulation._engine
 
     def interrupted(goal):

@@ -104,7 +104,7 @@ def test_a_run_in_parts_is_one_run_also_after_reset_and_restore(cut):
     simulation.run((STEPS - cut) * DT)
     assert_whole(simulation.recording)
     simulation._engine.restore(kept)
-    simulation._gathered, simulation._parts = simulation._engine.time, simulation._parts[:1]
+    simulation._collector.gathered, simulation._collector.parts = simulation.time, simulation._collector.parts[:1]
     simulation.run((STEPS - cut) * DT)
     assert_whole(simulation.recording)
     simulation.reset()
