@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 import typer
 
 from bridge.cli import bench, compare, convert, data, info, models, simulate, train
@@ -13,14 +16,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="All-or-none spiking neurons, artificial networks beside them, and the bridge between the two.",
 )
-app.command(epilog=convert.EXAMPLES)(convert.convert)
-app.command(epilog=compare.EXAMPLES)(compare.compare)
-app.command(epilog=train.EXAMPLES)(train.train)
-app.command(epilog=models.EXAMPLES)(models.models)
-app.command(epilog=data.EXAMPLES)(data.data)
-app.command(epilog=simulate.EXAMPLES)(simulate.simulate)
-app.command(epilog=bench.EXAMPLES)(bench.bench)
-app.command()(info.info)
+
+
+def _paragraphs(command: Callable) -> str:
+    """Return a command's docstring with a line a paragraph: terminals are narrower than the source, and wrap it."""
+    return "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))
+
+
+for _command, _examples in (
+    (convert.convert, convert.EXAMPLES),
+    (compare.compare, compare.EXAMPLES),
+    (train.train, train.EXAMPLES),
+    (models.models, models.EXAMPLES),
+    (data.data, data.EXAMPLES),
+    (simulate.simulate, simulate.EXAMPLES),
+    (bench.bench, bench.EXAMPLES),
+    (info.info, None),
+):
+    app.command(help=_paragraphs(_command), epilog=_examples)(_command)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def bench(
     variant: Annotated[
         str | None, typer.Option(help="Synapses of sparse: delta (by default), exponential, two, delays or two-delays.")
     ] = None,
-    weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 32 or 16.")] = 32,
+    weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 32, 24 or 16.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:

@@ -129,8 +129,8 @@ def step_exponential_euler(p, s, x, armed):
 class AdEx(Model):
     """Adaptive exponential integrate-and-fire neuron with conductances; NEST's aeif_cond_exp.
 
-    See the module's text for the equations. A positive weight is nS added to g_ex; a negative weight inhibits: its
-    size is added to g_in. State variables: v, refractory, g_ex, g_in, w.
+    The equations stand in the text of `snn.neurons.adex`. A positive weight is nS added to g_ex; a negative weight
+    inhibits: its size is added to g_in. State variables: v, refractory, g_ex, g_in, w.
 
     Parameters
     ----------

@@ -139,8 +139,8 @@ def step_exponential_euler(p, s, x, armed):
 class ConductanceLIF(Model):
     """Leaky integrate-and-fire neuron with exponentially decaying conductances; NEST's iaf_cond_exp.
 
-    See the module's text for the equations. A positive weight is nS added to g_ex; a negative weight inhibits: its
-    size is added to g_in. State variables: v, refractory, g_ex, g_in.
+    The equations stand in the text of `snn.neurons.conductance`. A positive weight is nS added to g_ex; a negative
+    weight inhibits: its size is added to g_in. State variables: v, refractory, g_ex, g_in.
 
     Parameters
     ----------

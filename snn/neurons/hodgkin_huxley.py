@@ -164,9 +164,9 @@ def step_exponential_euler(p, s, x, armed):
 class HodgkinHuxley(Model):
     """Neuron with the sodium and potassium currents of Hodgkin and Huxley; NEST's hh_cond_exp_traub.
 
-    See the module's text for the equations. A positive weight is nS added to g_ex; a negative weight inhibits: its
-    size is added to g_in. State variables: v, refractory, g_ex, g_in, m, h, n; the gates start from where they rest at
-    v_rest.
+    The equations stand in the text of `snn.neurons.hodgkin_huxley`. A positive weight is nS added to g_ex; a negative
+    weight inhibits: its size is added to g_in. State variables: v, refractory, g_ex, g_in, m, h, n; the gates start
+    from where they rest at v_rest.
 
     Parameters
     ----------

@@ -161,7 +161,10 @@ class Program:
         return ListedSynapses(sources.astype(np.int64), targets.astype(np.int64), weights, delays)
 
     def __str__(self) -> str:
-        lines = [f"Program: dt {self.dt:g} ms, {len(self.names)} nodes, {len(self.projections.kind)} projections"]
+        patterns = len(self.projections.kind)
+        lines = [
+            f"Program: dt {self.dt:g} ms, {len(self.names)} nodes, {patterns} projections by a pattern, such as Dense"
+        ]
         for i, name in enumerate(self.names):
             out = self.fan_out[name]
             lines.append(f"  {name}: {self.nodes.size[i]:,} neurons, {int(out.sum()):,} synapses from them")

@@ -2,7 +2,9 @@
 
 import dataclasses
 import gzip
+import itertools
 import json
+import re
 
 import h5py
 import numpy as np
@@ -215,3 +217,11 @@ def test_info_warns_of_packages_of_the_same_name(run, monkeypatch):
 
 def test_files_names_are_what_the_readme_says():
     assert (files.REPORT, files.RESULTS, files.ARRAYS) == ("report.html", "comparison.json", "comparison.h5")
+
+
+@pytest.mark.parametrize("command", ["convert", "compare", "simulate", "bench", "info"])
+def test_help_fills_the_lines_of_a_narrow_terminal(run, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    for paragraph in re.split(r"\n\s*\n", run(command, "--help").output.split("╭")[0]):
+        for line, below in itertools.pairwise(paragraph.strip().splitlines()):
+            assert len(line.strip()) + 1 + len(below.split()[0]) > 75, line
