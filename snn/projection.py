@@ -181,7 +181,7 @@ def _check_delay(owner: str, flows: bool, rule: Any, delay: Any, synapses: int |
         raise ValidationError(owner, "delay", delay, "nothing: a current has no delay (give it a start)")
     delay = checks.parameter(owner, "delay", delay, minimum=0.0, unit="ms")
     if not isinstance(delay, float) and not isinstance(rule, Listed):
-        raise ValidationError(owner, "delay", delay, "one number, unless the rule is a list of synapses")
+        raise ValidationError(owner, "delay", delay, "one number, or a rule that lists synapses, such as snn.Edges")
     _one_each(owner, "delay", delay, synapses)
     return delay
 
