@@ -56,6 +56,7 @@ class TrainingRecord:
         axes.plot(epochs, self.validation_loss, label="validation loss")
         axes.axvline(self.best_epoch + 1, color="grey", linestyle=":", label="weights kept")
         axes.set(xlabel="epoch", ylabel="loss")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="center right")
         if self.validation_accuracy:
             right = axes.twinx()

@@ -120,20 +120,25 @@ def suggest(measurement: Measurement) -> list[str]:
     for layer in measurement.layers[:-1]:
         if layer.parts["clipping"] > 2 * layer.parts["quantisation"] and layer.parts["clipping"] > _SMALL:
             found.append(
-                f"{layer.name} clips {_percent(layer.clipped)} of its activations, which costs "
+                f"{_called(layer)} clips {_percent(layer.clipped)} of its activations, which costs "
                 f"{_percent(layer.parts['clipping'])}: calibrate on more samples like these, or raise its threshold."
             )
         if layer.dead > _MANY * layer.neurons:
             found.append(
-                f"{layer.dead:,} of the {layer.neurons:,} neurons of {layer.name} are 0 for all {measurement.samples} "
-                "samples in the network itself: those that always are could be left out."
+                f"{layer.dead:,} of the {layer.neurons:,} neurons of {_called(layer)} are 0 for all "
+                f"{measurement.samples} samples in the network itself: those that always are could be left out."
             )
         if layer.silent > _MANY * layer.neurons:
             found.append(
-                f"{layer.silent:,} of the {layer.neurons:,} neurons of {layer.name} never spike though they are active "
-                "in the network: their activation is less than half a level."
+                f"{layer.silent:,} of the {layer.neurons:,} neurons of {_called(layer)} never spike though they are "
+                "active in the network: their activation is less than half a level."
             )
     return found
+
+
+def _called(layer: LayerError) -> str:
+    """Give a layer's name so that it reads as one, also where it is its place in an nn.Sequential."""
+    return f"layer {layer.name}" if layer.name.isdigit() else layer.name
 
 
 def _for_the_output(measurement: Measurement, output: LayerError) -> list[str]:
@@ -146,7 +151,7 @@ def _for_the_output(measurement: Measurement, output: LayerError) -> list[str]:
     worst = max(measurement.layers, key=lambda layer: layer.influence)
     found = [
         f"{coarse}, most of it from clipping and quantisation: give more steps or levels, first of all to "
-        f"{worst.name}, which alone puts the output {_percent(worst.influence)} off."
+        f"{_called(worst)}, which alone puts the output {_percent(worst.influence)} off."
     ]
     if measurement.gain > _STEEP:
         found.append(

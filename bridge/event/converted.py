@@ -162,7 +162,12 @@ class EventConverted:
     @property
     def report(self) -> ConversionReport:
         """What became of every node of the module; see `measure` for how well."""
-        return ConversionReport("event", {"K": self.levels}, self.verdicts)
+        return ConversionReport("event", {"K": self.levels}, self.verdicts, self.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the conversion, such as channels that are silent on the samples."""
+        return self.quantised.notes
 
     def measure(self, samples: np.ndarray, labels: np.ndarray | None = None, *, threads: int = 1) -> ConversionReport:
         """Return the report with the error of every layer, measured on samples; see `bridge.measurement`.

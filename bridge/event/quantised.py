@@ -11,7 +11,7 @@ from bridge.errors import ConversionError
 from bridge.event.tables import FARTHEST, level_changes
 from bridge.nodes import Embedding, Exponential, Logarithm, Power, QuantisedReLU, ReLU
 from bridge.plan import Layer, Layout, Pick, Plan, Term, evaluate
-from bridge.rate.thresholds import least_squares
+from bridge.rate.thresholds import least_squares, note_of_silence
 
 FINER = 8  # times as many levels for what passes on a sum, and for the functions inside of normalisations
 INPUT_LEVELS = 255  # of an element of the input at its largest, as in an image of eight bits; or a multiple of it
@@ -101,10 +101,13 @@ class Quantised:
     neurons : dict of str to Neurons
         By layer, each after those that it reads.
     output : str
+    notes : tuple of str
+        What is to be known of the steps, such as channels that are silent on the samples.
     """
 
     neurons: dict[str, Neurons]
     output: str
+    notes: tuple[str, ...] = ()
 
 
 def quantised(plan: Plan, samples: np.ndarray, levels: int) -> Quantised:
@@ -113,9 +116,9 @@ def quantised(plan: Plan, samples: np.ndarray, levels: int) -> Quantised:
     An activation has the step q for which Q(a) = q clip(floor(a / q + 1/2), -K, K) has the least squared error on the
     samples, for each channel; negative activations are counted as their size. One that is quantised already keeps its
     own steps and levels. An element of the input has 255 steps at its largest, or the multiple of it that is nearest to
-    8 K. Relays, which pass on a sum that the
-    rest of the network builds on (residual streams, the state of a recurrent cell), and the functions inside of
-    normalisations and softmax, whose values range over decades, have the step max |a| / 8 K.
+    8 K. Relays, which pass on a sum that the rest of the network builds on (residual streams, the state of a recurrent
+    cell), and the functions inside of normalisations and softmax, whose values range over decades, have the step
+    max |a| / 8 K.
 
     Parameters
     ----------
@@ -135,9 +138,14 @@ def quantised(plan: Plan, samples: np.ndarray, levels: int) -> Quantised:
         If a bias or a function is too large for the weights of its layer.
     """
     made: dict[str, Neurons] = {}
+    notes = []
     for layer, u, value in evaluate(plan, samples):
         made[layer.name] = _neurons(layer, u, value, made, levels)
-    return Quantised(made, plan.output)
+        if layer.kind == "activation" and not isinstance(layer.node, QuantisedReLU):
+            called = f"{layer.name} ({type(layer.node).__name__})"
+            if note := note_of_silence(called, np.abs(_columns(layer, value)).max(axis=0), "step"):
+                notes.append(note)
+    return Quantised(made, plan.output, tuple(notes))
 
 
 def _neurons(layer: Layer, u: np.ndarray, value: np.ndarray, made: dict[str, Neurons], levels: int) -> Neurons:

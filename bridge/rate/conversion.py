@@ -20,7 +20,7 @@ from bridge.rate.emitted import Emitted
 from bridge.rate.options import RateOptions
 from bridge.rate.recurrent import Chains, Unrolled, chains_of, emit_recurrent
 from bridge.rate.support import ceiling, counts, require, require_nodes, title
-from bridge.rate.thresholds import least_squares, local_balancing, maximum, percentile
+from bridge.rate.thresholds import least_squares, local_balancing, maximum, note_of_silence, percentile
 
 _CALIBRATION = 1000  # samples that thresholds are chosen on, at most
 _CORRECTED = 200  # samples that biases are corrected on, and errors looked at, at most
@@ -171,13 +171,8 @@ def _thresholds(
             theta = _chosen(a, steps, options, _evenly(said) if len(said) > 1 else None)
             top = ceiling(layer.node)
             theta = theta if top is None else np.minimum(theta, top)
-            silent = np.flatnonzero(~(a > 0.0).any(axis=(0, *range(2, a.ndim))))
-            if len(silent):
-                told = ", ".join(map(str, silent[:5])) + (", ..." if len(silent) > 5 else "")
-                notes.append(
-                    f"{called}: {len(silent)} of {a.shape[1]} channels ({told}) are silent on the samples; "
-                    "they have the largest threshold of the others"
-                )
+            if note := note_of_silence(called, a.max(axis=(0, *range(2, a.ndim))), "threshold"):
+                notes.append(note)
         thresholds |= dict.fromkeys(members, theta)
     return thresholds, tuple(notes)
 

@@ -167,6 +167,28 @@ def _filled(thresholds: np.ndarray) -> np.ndarray:
     return np.where(silent, 1.0 if silent.all() else thresholds[~silent].max(), thresholds)
 
 
+def note_of_silence(called: str, largest: np.ndarray, what: str) -> str | None:
+    """Say which channels of a layer are silent on the samples, and what they have; None of none.
+
+    Parameters
+    ----------
+    called : str
+        The layer.
+    largest : ndarray (channels,)
+        What each channel says at most; not above 0 of one that is silent.
+    what : str
+        What was to be chosen by the samples: "threshold" or "step".
+    """
+    silent = np.flatnonzero(largest <= 0.0)
+    if not len(silent):
+        return None
+    if len(silent) == len(largest):
+        return f"{called}: all {len(largest)} channels are silent on the samples; nothing tells their {what}"
+    told = ", ".join(map(str, silent[:5])) + (", ..." if len(silent) > 5 else "")
+    which = f"{len(silent)} of {len(largest)} channels ({told})"
+    return f"{called}: {which} are silent on the samples; they have the largest {what} of the others"
+
+
 def _least_squares(values: np.ndarray, weights: np.ndarray, steps: int) -> float:
     """Choose one channel's threshold from its positive values."""
     if values.size > _SEARCHED:

@@ -293,6 +293,7 @@ def test_record_draws_its_curves(tiny):
     axes = record.plot()
     train, validation = axes.get_lines()[:2]
     assert list(train.get_xdata()) == [1, 2, 3]
+    assert all(tick == round(tick) for tick in axes.get_xticks())
     assert tuple(train.get_ydata()) == record.train_loss
     assert tuple(validation.get_ydata()) == record.validation_loss
     plt.close(axes.figure)

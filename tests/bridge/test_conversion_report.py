@@ -76,6 +76,7 @@ def test_json_has_it_all_and_nothing_that_json_lacks():
         ),
         ([layer("a", dead=20), layer("out")], "20 of the 100 neurons of a are 0 for all 50 samples"),
         ([layer("a", silent=6), layer("out")], "6 of the 100 neurons of a never spike"),
+        ([layer("2", silent=6), layer("4")], "6 of the 100 neurons of layer 2 never spike"),
     ],
 )
 def test_suggestions(layers, says):

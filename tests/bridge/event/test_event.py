@@ -178,6 +178,22 @@ def test_rectifiers_say_what_least_squares_gives():
     np.testing.assert_allclose(convert(graph, x, 8).twin(x), quantise(a, least_squares(a, 8), 8), atol=1e-6)
 
 
+def test_channels_that_are_silent_on_the_samples_are_told():
+    graph = Graph({"x": nodes.Input((), (6,)), "fc": dense("x", 4, 6), "relu": nodes.ReLU(("fc",))}, "relu")
+    bias = np.array([-100.0, 1.0, 1.0, -100.0])
+    few = Graph({**graph.nodes, "fc": nodes.Dense(("x",), np.ones((4, 6)), bias)}, "relu")
+    all_of_them = Graph({**graph.nodes, "fc": nodes.Dense(("x",), np.ones((4, 6)), np.full(4, -100.0))}, "relu")
+    x = RNG.uniform(0.0, 1.0, (20, 6))
+    assert convert(few, x, 8).report.notes == (
+        "relu (ReLU): 2 of 4 channels (0, 3) are silent on the samples; they have the largest step of the others",
+    )
+    assert convert(all_of_them, x, 8).notes == (
+        "relu (ReLU): all 4 channels are silent on the samples; nothing tells their step",
+    )
+    nothing = Graph({**graph.nodes, "fc": nodes.Dense(("x",), np.ones((4, 6)), np.ones(4))}, "relu")
+    assert convert(nothing, x, 8).notes == ()
+
+
 def test_a_relay_that_only_passes_on_loses_nothing():
     graph = Graph(
         {
