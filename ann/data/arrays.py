@@ -50,7 +50,8 @@ def from_arrays(
         If there are too few samples.
     """
     seed = check_seed(seed)
-    samples, targets = np.asarray(x, dtype=np.float32), np.asarray(y)
+    samples, targets = (_numbers(argument, given) for argument, given in (("x", x), ("y", y)))
+    samples = samples.astype(np.float32)
     if len(targets) != len(samples):
         raise ValidationError("y", f"{len(targets)} targets", f"one for each of the {len(samples)} samples")
     targets = targets.astype(np.int64) if classes else targets.astype(np.float32).reshape(len(samples), -1)
@@ -63,6 +64,16 @@ def from_arrays(
         parts = [(part - mean) / np.where(deviation > 0, deviation, 1) for part in parts]
     train_x, validation_x, test_x = (part.astype(np.float32) for part in parts)
     return Dataset(name, train_x, train_y, validation_x, validation_y, test_x, test_y, tuple(classes))
+
+
+def _numbers(argument: str, given: ArrayLike) -> NDArray:
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf" or array.size == 0:
+        numbered = " (classes as 0, 1, ..., their names in classes)" if argument == "y" else ""
+        raise ValidationError(
+            argument, f"{array.dtype} array of shape {array.shape}", f"real numbers, at least one{numbered}"
+        )
+    return array
 
 
 def _split(x: NDArray, y: NDArray, share: float, seed: int, stratified: bool) -> tuple[NDArray, ...]:

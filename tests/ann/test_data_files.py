@@ -324,3 +324,17 @@ def test_japanese_vowels_of_the_original_files():
     data = ann.load("japanese-vowels", Path(root) / "JapaneseVowels")
     assert (len(data.x_train), len(data.x_validation), len(data.x_test)) == (243, 27, 370)
     assert data.shape == (25, 12)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.zeros((0, 3)), np.zeros(0), r"x = 'float64 array of shape \(0, 3\)': expected real numbers, at least one"),
+        (np.ones((4, 1)) * 1j, np.zeros(4), "x = 'complex128 array"),
+        (np.full((4, 1), None), np.zeros(4), "x = 'object array"),
+        (np.zeros((4, 1)), ["a", "b", "a", "b"], r"y = '<U1 array.*classes as 0, 1"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused(x, y, message):
+    with pytest.raises(ann.ValidationError, match=message):
+        ann.from_arrays("own", x, y)
