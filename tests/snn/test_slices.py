@@ -186,7 +186,7 @@ def test_states_are_recorded_set_and_read_by_slice():
     assert recording.trace("cells").first == 1
     np.testing.assert_array_equal(recording.trace("cells").values, [[[3, 4]], [[3, 4]]])
     for values, message in (
-        ({"i_e": [1.0, 2.0, 3.0]}, r"set 'cells\[1:3\]': i_e = 'array of shape \(3,\)' .* shape \(2,\), \(2, 2\) or \(2, 1\)"),
+        ({"i_e": [1.0, 2.0, 3.0]}, r"set 'cells\[1:3\]': i_e = .*\(3,\)' .* shape \(2,\), \(2, 2\) or \(2, 1\)"),
         ({"c_m": [1.0, -1.0]}, r"c_m\[2\] = -1"),
         ({"tau_syn_inh": 1.0}, "tau_syn_inh"),
     ):
