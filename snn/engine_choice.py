@@ -20,7 +20,7 @@ from snn.program.streams import streams_of
 from snn.stimuli import Source
 
 # Measured by benchmarks/break_even.py, see docs/engines.md.
-BREAK_EVEN = 600.0  # arrivals a neuron and second
+BREAK_EVEN = 400.0  # arrivals a neuron and second
 _USUAL = 2.0  # Hz: what neurons are taken to fire, which only running them would tell
 
 
@@ -115,7 +115,7 @@ def choose(network: Network) -> tuple[str, str]:
     """Return the engine, "exact" or "grid", and why.
 
     What arrives at a neuron in a second is estimated from the number of its synapses, the rates of stimuli, and a rate
-    of 2 Hz of other neurons. With less than some 600 arrivals the exact engine is the faster.
+    of 2 Hz of other neurons. With less than some 400 arrivals the exact engine is the faster.
     """
     require_room(network)
     streams = streams_of(network)
