@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tarfile
 import urllib.error
 import urllib.request
@@ -169,4 +170,16 @@ def _unpack(path: Path, name: str, directory: Path) -> None:
             archive.extractall(directory)
     elif name.endswith(".tar.gz"):
         with tarfile.open(path) as archive:
-            archive.extractall(directory, filter="data")
+            for member in archive:
+                if member.isfile():
+                    _take_out(archive, member, directory.resolve())
+
+
+def _take_out(archive: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
+    """Write a file of an archive into a folder; ``extractall(filter="data")`` would, but not before Python 3.11.4."""
+    path, content = (directory / member.name).resolve(), archive.extractfile(member)
+    if content is None or not path.is_relative_to(directory):
+        raise tarfile.TarError(f"{member.name!r} would be outside the destination")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with content, path.open("wb") as file:
+        shutil.copyfileobj(content, file)
