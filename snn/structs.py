@@ -117,26 +117,6 @@ def by_reference(typing_context, structure):
     return Reference(structure)(structure), generate
 
 
-@with_plain_form(lambda items: items[0])
-def head(typing_context, items):
-    """Return the first item of a tuple passed by reference."""
-
-    def generate(context, builder, signature, arguments):
-        return item_of(context, builder, items, arguments[0], 0)
-
-    return _seen(items.structure[items.skipped])(items), generate
-
-
-@with_plain_form(lambda items: items[1:])
-def tail(typing_context, items):
-    """Return a tuple passed by reference without its first item."""
-
-    def generate(context, builder, signature, arguments):
-        return arguments[0]
-
-    return Reference(items.structure, items.skipped + 1)(items), generate
-
-
 @with_plain_form(lambda structure: structure)
 def fetch(typing_context, structure):
     """Return the NamedTuple that a reference refers to, for a loop that uses it over and over."""

@@ -58,8 +58,9 @@ class ExactCpu(Exact):
             make_memory(self.program, self.threads, first_sample + sample, MOST) for sample in range(self.batch)
         ]
         self._table = functions.taking(arrive, look, settle_one, tables=self.tables, memory=self.memories[0])
-        for groups, memory in zip(self.groups, self.memories, strict=True):
-            kernel.begin(self.tables, self._table(groups), memory)
+        self._by_address = list(map(self._table, self.groups))  # of each sample; it takes far longer than a short run
+        for groups, memory in zip(self._by_address, self.memories, strict=True):
+            kernel.begin(self.tables, groups, memory)
 
     def _run(self, until: int, stop: float) -> None:
         for sample in range(self.batch):
@@ -67,7 +68,7 @@ class ExactCpu(Exact):
 
     def _run_one(self, sample: int, until: int, stop: float) -> None:
         while True:
-            memory, groups = self.memories[sample], self._table(self.groups[sample])
+            memory, groups = self.memories[sample], self._by_address[sample]
 
             def work(share, counter, memory=memory, groups=groups):
                 kernel.run(self.tables, groups, memory, counter, share, self.threads, until, stop)
@@ -99,5 +100,6 @@ class ExactCpu(Exact):
         """Do nothing: the rows are on the host."""
 
     def _changed(self, group: int) -> None:
-        for groups, memory in zip(self.groups, self.memories, strict=True):
-            kernel.look_again(self.tables, self._table(groups), memory, self.window_number)
+        self._by_address = list(map(self._table, self.groups))
+        for groups, memory in zip(self._by_address, self.memories, strict=True):
+            kernel.look_again(self.tables, groups, memory, self.window_number)

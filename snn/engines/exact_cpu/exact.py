@@ -80,6 +80,7 @@ class Exact(ABC):
             tuple(g._replace(parameters=_of_sample(p, sample)) for g, p in zip(one, self.parameters, strict=True))
             for sample, one in enumerate(groups)
         ]
+        self._readable = list(map(self._states, self.groups))  # by address, which takes longer than a short run
 
     @property
     def time(self) -> float:
@@ -165,7 +166,7 @@ class Exact(ABC):
         self._fetch(g)
         for sample, groups in enumerate(self.groups):
             out = np.empty((size, max(len(group.state) for group in groups)))
-            kernel.read(self.tables, self._states(groups), first, first + size, self.window_number, self.offset, out)
+            kernel.read(self.tables, self._readable[sample], first, first + size, self.window_number, self.offset, out)
             found[sample] = out[:, fields.index(variable)]
             if variable == "v":
                 origin = np.asarray(groups[g].parameters.origin)
@@ -190,10 +191,11 @@ class Exact(ABC):
             self._fetch(g)
         self.parameters[group] = parameters
         for sample, groups in enumerate(self.groups):
-            kernel.bring(self.tables, self._states(groups), self.window_number, self.offset)
+            kernel.bring(self.tables, self._readable[sample], self.window_number, self.offset)
             mine = _of_sample(parameters, sample)
             groups[group].rows[:, STATE] += np.asarray(groups[group].parameters.origin) - mine.origin
             self.groups[sample] = (*groups[:group], groups[group]._replace(parameters=mine), *groups[group + 1 :])
+        self._readable = list(map(self._states, self.groups))
         self._changed(group)
 
 
